@@ -1,0 +1,1 @@
+"""A real AV1 encoder in Python whose kernels stand in a table: `encode`, `EncoderConfig`, `load_kernels`."""

@@ -1,0 +1,297 @@
+"""In-loop filters of a whole frame: deblocking (spec 7.14) and CDEF (spec 7.15), 8 bits, 4:2:0. Plain subset.
+
+Both work on ranges of superblock rows, so that threads can share a frame. Rows of one pass may run in any order and at the
+same time; each pass starts when the pass before it is done everywhere:
+
+    deblock_vertical_edges  ->  deblock_horizontal_edges  ->  copy the samples  ->  cdef_rows from the copy into the frame
+
+Left out because the encoder does not use it: segmentation, delta_lf, loop_filter_delta_enabled, lossless. So one level holds
+for all edges of a plane and direction.
+"""
+
+import numpy as np
+
+from encoder.byref import Record, i8s, i64, i64s, u8s
+from encoder.intmath import msb
+from encoder.kernels.table import CDEF_UNAVAILABLE
+
+# Sizes by the specification's BLOCK_* and TX_*, as log2 of the number of 4-sample units.
+BLOCK_WIDTH_LOG2 = np.array([0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 0, 2, 1, 3, 2, 4])
+BLOCK_HEIGHT_LOG2 = np.array([0, 1, 0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5, 4, 5, 2, 0, 3, 1, 4, 2])
+TX_WIDTH_LOG2 = np.array([0, 1, 2, 3, 4, 0, 1, 1, 2, 2, 3, 3, 4, 0, 2, 1, 3, 2, 4])
+TX_HEIGHT_LOG2 = np.array([0, 1, 2, 3, 4, 1, 0, 2, 1, 3, 2, 4, 3, 2, 0, 3, 1, 4, 2])
+
+SB_MI = 16
+"""Side of a superblock, and of the 64x64 area that shares a cdef_idx, in mi units."""
+CDEF_BORDER = 3
+PADDED_STRIDE = 64 + 2 * CDEF_BORDER
+PADDED_SIZE = PADDED_STRIDE * PADDED_STRIDE
+
+
+class FilterView(Record):
+    """A frame as the filters see it.
+
+    samples                     the reconstruction, all three planes; decoded up to mi_rows * 4 and mi_cols * 4 luma samples
+    origin, stride              per plane: index of the first sample, samples per row
+    width, height               visible luma samples (FrameWidth, FrameHeight)
+    mi_rows, mi_cols            the frame in mi units (even numbers)
+    block_size, tx_size,        per mi, index mi_row * mi_stride + mi_col: BLOCK_* of the specification, luma TX_*, and two
+    skip, is_inter              flags, 0 or 1. A skipped inter block has the largest transform of its size
+    loop_filter_level           4 levels 0..63: luma vertical edges, luma horizontal edges, U, V
+    loop_filter_sharpness       0..7
+    cdef_idx                    per 64x64 area, index sb_row * ceil(mi_cols / 16) + sb_col: 0..7, or -1: not filtered
+    cdef_y_pri_strength, ...    by cdef_idx; primary 0..15, secondary 0, 1, 2 or 4 (a coded 3 means 4)
+    cdef_damping                3..6 (CdefDamping)
+    """
+
+    FIELDS = {
+        "samples": u8s,
+        "origin": i64s,
+        "stride": i64s,
+        "width": i64,
+        "height": i64,
+        "mi_rows": i64,
+        "mi_cols": i64,
+        "mi_stride": i64,
+        "block_size": u8s,
+        "tx_size": u8s,
+        "skip": u8s,
+        "is_inter": u8s,
+        "loop_filter_level": i64s,
+        "loop_filter_sharpness": i64,
+        "cdef_idx": i8s,
+        "cdef_y_pri_strength": i64s,
+        "cdef_y_sec_strength": i64s,
+        "cdef_uv_pri_strength": i64s,
+        "cdef_uv_sec_strength": i64s,
+        "cdef_damping": i64,
+    }
+
+
+def deblock_frame(k, f):
+    """Loop filter process (spec 7.14.1) in place."""
+    sb_rows = superblock_rows(f)
+    deblock_vertical_edges(k, f, 0, sb_rows)
+    deblock_horizontal_edges(k, f, 0, sb_rows)
+    return 0
+
+
+def cdef_frame(k, f, source):
+    """CDEF process (spec 7.15). source holds a copy of the deblocked f.samples."""
+    return cdef_rows(k, f, source, 0, superblock_rows(f))
+
+
+def superblock_rows(f):
+    """Number of superblock rows of the frame."""
+    return (f.mi_rows + SB_MI - 1) // SB_MI
+
+
+def deblock_vertical_edges(k, f, sb_row_start, sb_row_end):
+    """The first pass of spec 7.14.1 on some superblock rows."""
+    return _deblock_edges(k, f, True, sb_row_start, sb_row_end)
+
+
+def deblock_horizontal_edges(k, f, sb_row_start, sb_row_end):
+    """The second pass of spec 7.14.1 on some superblock rows. The edge at the top of a row changes samples of the row above."""
+    return _deblock_edges(k, f, False, sb_row_start, sb_row_end)
+
+
+def _deblock_edges(k, f, vertical, sb_row_start, sb_row_end):
+    """All edges of one direction that are on screen; rows and columns count units of 4x4 samples of the plane."""
+    if f.loop_filter_level[0] == 0 and f.loop_filter_level[1] == 0:
+        return 0
+    for plane in range(3):
+        level = _filter_level(f, plane, vertical)
+        if level == 0:
+            continue
+        sub = 1 if plane > 0 else 0
+        rows = (((f.height + 3) >> 2) + sub) >> sub
+        cols = (((f.width + 3) >> 2) + sub) >> sub
+        for sb_row in range(sb_row_start, sb_row_end):
+            first = (sb_row * SB_MI) >> sub
+            end = min(rows, first + (SB_MI >> sub))
+            if vertical:
+                for col in range(1, cols):
+                    _deblock_line(k, f, plane, vertical, level, col, first, end)
+            else:
+                for row in range(max(1, first), end):
+                    _deblock_line(k, f, plane, vertical, level, row, 0, cols)
+    return 0
+
+
+def _filter_level(f, plane, vertical):
+    """Adaptive filter strength selection process (spec 7.14.5) without segments and deltas."""
+    if plane > 0:
+        return f.loop_filter_level[plane + 1]
+    return f.loop_filter_level[0 if vertical else 1]
+
+
+def _deblock_line(k, f, plane, vertical, level, line, first, end):
+    """Edge loop filter process (spec 7.14.2) along one line of the 4x4 grid, from unit `first` to `end`.
+
+    The line is followed transform block by transform block, so that the kernel gets edges as long as both sides allow.
+    """
+    sub = 1 if plane > 0 else 0
+    stride = f.stride[plane]
+    across, along = (1, stride) if vertical else (stride, 1)
+    mi_across, mi_along = (1 << sub, f.mi_stride << sub) if vertical else (f.mi_stride << sub, 1 << sub)
+    # Chroma uses the mode info at the odd row and column of its 4x4 unit.
+    mi_line = sub * (f.mi_stride + 1) + line * mi_across
+    line_at = f.origin[plane] + 4 * line * across
+    unit = first
+    while unit < end:
+        mi = mi_line + unit * mi_along
+        size_across = _tx_size_log2(f, mi, plane, vertical)
+        size_along = _tx_size_log2(f, mi, plane, not vertical)
+        stop = min(end, _next_multiple(unit, size_along))
+        if _is_multiple(line, size_across) and _has_edge(f, mi, plane, vertical, line):
+            while unit < stop:
+                prev_mi = mi_line + unit * mi_along - mi_across
+                size = min(size_across, _tx_size_log2(f, prev_mi, plane, vertical), 1 if plane > 0 else 2)
+                prev_stop = min(stop, _next_multiple(unit, _tx_size_log2(f, prev_mi, plane, not vertical)))
+                count = 4 * (prev_stop - unit)
+                at = line_at + 4 * unit * along
+                k.deblock_edge(f.samples, at, across, along, count, 4 << size, level, f.loop_filter_sharpness, plane)
+                unit = prev_stop
+        unit = stop
+    return 0
+
+
+def _has_edge(f, mi, plane, vertical, line):
+    """applyFilter of spec 7.14.2 for a transform edge: inside a skipped inter block nothing is filtered."""
+    return f.skip[mi] == 0 or f.is_inter[mi] == 0 or _is_multiple(line, _block_size_log2(f, mi, plane, vertical))
+
+
+def _tx_size_log2(f, mi, plane, of_width):
+    """log2 of a transform's width or height in units of 4 samples (LoopfilterTxSizes; for chroma get_tx_size of 5.11.37)."""
+    if plane > 0:
+        return min(3, _block_size_log2(f, mi, plane, of_width))
+    tx_size = f.tx_size[mi]
+    return TX_WIDTH_LOG2[tx_size] if of_width else TX_HEIGHT_LOG2[tx_size]
+
+
+def _block_size_log2(f, mi, plane, of_width):
+    """log2 of a block's width or height in units of 4 samples of the plane (get_plane_residual_size of spec 5.11.38)."""
+    block_size = f.block_size[mi]
+    size = BLOCK_WIDTH_LOG2[block_size] if of_width else BLOCK_HEIGHT_LOG2[block_size]
+    return max(0, size - 1) if plane > 0 else size
+
+
+def _is_multiple(unit, size_log2):
+    return unit & ((1 << size_log2) - 1) == 0
+
+
+def _next_multiple(unit, size_log2):
+    return ((unit >> size_log2) + 1) << size_log2
+
+
+def cdef_rows(k, f, source, sb_row_start, sb_row_end):
+    """CDEF process (spec 7.15) on some superblock rows: reads source, writes f.samples."""
+    sb_cols = (f.mi_cols + SB_MI - 1) // SB_MI
+    padded = np.empty(PADDED_SIZE, np.uint16)
+    found = np.empty(64, np.int64)
+    for sb_row in range(sb_row_start, sb_row_end):
+        for sb_col in range(sb_cols):
+            idx = f.cdef_idx[sb_row * sb_cols + sb_col]
+            if idx >= 0:
+                _cdef_superblock(k, f, source, sb_row * SB_MI, sb_col * SB_MI, idx, padded, found)
+    return 0
+
+
+def _cdef_superblock(k, f, source, mi_row, mi_col, idx, padded, found):
+    """CDEF block process (spec 7.15.1) on the 8x8 blocks of a 64x64 area.
+
+    found[i] is what cdef_direction says of the i-th 8x8 block, or -1 where the block is skipped or outside the frame.
+    """
+    y_pri, y_sec = f.cdef_y_pri_strength[idx], f.cdef_y_sec_strength[idx]
+    uv_pri, uv_sec = f.cdef_uv_pri_strength[idx], f.cdef_uv_sec_strength[idx]
+    # Without strength CDEF changes nothing.
+    if y_pri + y_sec + uv_pri + uv_sec == 0:
+        return 0
+    if _find_directions(k, f, source, mi_row, mi_col, y_pri + uv_pri, found) == 0:
+        return 0
+    if y_pri + y_sec > 0:
+        _cdef_plane(k, f, source, 0, mi_row, mi_col, y_pri, y_sec, f.cdef_damping, padded, found)
+    if uv_pri + uv_sec > 0:
+        _cdef_plane(k, f, source, 1, mi_row, mi_col, uv_pri, uv_sec, f.cdef_damping - 1, padded, found)
+        _cdef_plane(k, f, source, 2, mi_row, mi_col, uv_pri, uv_sec, f.cdef_damping - 1, padded, found)
+    return 0
+
+
+def _find_directions(k, f, source, mi_row, mi_col, any_pri_strength, found):
+    """Fill `found`; returns the number of blocks to be filtered. Directions matter to the primary filter alone."""
+    count = 0
+    for i in range(64):
+        row = mi_row + 2 * (i >> 3)
+        col = mi_col + 2 * (i & 7)
+        found[i] = -1
+        if row < f.mi_rows and col < f.mi_cols and not _is_skipped(f, row * f.mi_stride + col):
+            count += 1
+            found[i] = 0
+            if any_pri_strength > 0:
+                found[i] = k.cdef_direction(source, f.origin[0] + 4 * row * f.stride[0] + 4 * col, f.stride[0])
+    return count
+
+
+def _is_skipped(f, mi):
+    """Whether all four mi of an 8x8 block are skipped."""
+    below = mi + f.mi_stride
+    return f.skip[mi] != 0 and f.skip[mi + 1] != 0 and f.skip[below] != 0 and f.skip[below + 1] != 0
+
+
+def _cdef_plane(k, f, source, plane, mi_row, mi_col, pri_strength, sec_strength, damping, padded, found):
+    """CDEF filter process (spec 7.15.3) on the found blocks in one plane of a 64x64 area."""
+    _pad(f, source, plane, mi_row, mi_col, padded)
+    stride = f.stride[plane]
+    side = 4 if plane > 0 else 8
+    at = f.origin[plane] + (mi_row // 2) * side * stride + (mi_col // 2) * side
+    for i in range(64):
+        if found[i] < 0:
+            continue
+        strength = pri_strength if plane > 0 else _adjusted_strength(pri_strength, found[i] >> 3)
+        if strength + sec_strength == 0:
+            continue
+        # For 4:2:0 chroma Cdef_Uv_Dir is the identity.
+        direction = found[i] & 7 if pri_strength > 0 else 0
+        y, x = (i >> 3) * side, (i & 7) * side
+        padded_at = (y + CDEF_BORDER) * PADDED_STRIDE + x + CDEF_BORDER
+        dst_at = at + y * stride + x
+        k.cdef_filter(
+            f.samples,
+            dst_at,
+            stride,
+            padded,
+            padded_at,
+            PADDED_STRIDE,
+            side,
+            side,
+            strength,
+            sec_strength,
+            damping,
+            direction,
+        )
+    return 0
+
+
+def _adjusted_strength(pri_strength, variance):
+    """Steps 4 and 5 of spec 7.15.1: luma blocks with a clear direction are filtered more."""
+    if variance == 0:
+        return 0
+    variance_strength = min(msb(variance >> 6), 12) if variance >= 64 else 0
+    return (pri_strength * (4 + variance_strength) + 8) >> 4
+
+
+def _pad(f, source, plane, mi_row, mi_col, padded):
+    """Copy a 64x64 area of a plane and its border to `padded`; what is outside the frame's mi area is not available."""
+    sub = 1 if plane > 0 else 0
+    rows, cols = (4 * f.mi_rows) >> sub, (4 * f.mi_cols) >> sub
+    y0, x0 = (4 * mi_row) >> sub, (4 * mi_col) >> sub
+    side = 64 >> sub
+    left = max(0, x0 - CDEF_BORDER)
+    count = min(cols, x0 + side + CDEF_BORDER) - left
+    padded[:] = CDEF_UNAVAILABLE
+    for y in range(max(0, y0 - CDEF_BORDER), min(rows, y0 + side + CDEF_BORDER)):
+        to = (y - y0 + CDEF_BORDER) * PADDED_STRIDE + left - x0 + CDEF_BORDER
+        at = f.origin[plane] + y * f.stride[plane] + left
+        padded[to : to + count] = source[at : at + count]
+    return 0

@@ -1,0 +1,335 @@
+"""One run of the command: open the files, encode, measure, write the figures.
+
+The figures of --stats (schema 1) are seconds, bytes and dB. Of the totals, `start_up_s` reaches from the start of the
+process to the moment the encoder asks for its first picture, `compile_s` is spent on compiling (0 once that is in the
+cache), `input_s` and `output_s` on reading and writing, and `wall_s` is the whole, from the start of the process to the
+last frame's last byte.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import stat
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from encoder import compiled, quality, stream
+from encoder.config import EncoderConfig
+from encoder.errors import EncoderError, InputError, KernelError, OutputError
+from encoder.files import Outputs
+from encoder.ivf import IvfWriter, ObuWriter
+from encoder.kernels.load import KernelSet, load_kernels
+from encoder.picture import Picture
+from encoder.y4m import Y4mReader, Y4mWriter
+
+STATS_SCHEMA = 1
+_OWN_WRITERS: dict[str, type[IvfWriter] | type[ObuWriter]] = {".ivf": IvfWriter, ".obu": ObuWriter}
+_CONTAINER_FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
+
+
+class Source(Protocol):
+    """An opened input."""
+
+    width: int
+    height: int
+    fps: Fraction
+
+    def pictures(self, skip: int = 0, limit: int | None = None) -> Iterator[Picture]:
+        """The pictures after the first `skip`, at most `limit` of them."""
+
+
+class Writer(Protocol):
+    """An opened output for temporal units."""
+
+    def write(self, data: bytes, pts: int, is_key: bool) -> None:
+        """Append one temporal unit."""
+
+    def close(self) -> None:
+        """Finish the format."""
+
+
+class Progress(Protocol):
+    """Whom to tell how far the work is."""
+
+    def compiling(self, function: str) -> None:
+        """The compilation of a function begins."""
+
+    def frames(self, done: int, total: int | None, elapsed_s: float) -> None:
+        """`done` frames of `total`, where it is known, are encoded after `elapsed_s`."""
+
+
+def warm(options: argparse.Namespace, progress: Progress) -> str:
+    """Compile what the kernel set needs into the cache; returns the line to print."""
+    began = time.perf_counter()
+    compiled.warm(options.kernels, progress.compiling)
+    return f"kernels {options.kernels} are ready after {time.perf_counter() - began:.1f} s"
+
+
+def encode_files(options: argparse.Namespace, progress: Progress) -> str:
+    """Encode the input into the outputs that the options name; returns the line to print."""
+    account = Account(compiled.CompileWatch(progress.compiling))
+    with Outputs(options.overwrite) as outputs, ExitStack() as inputs:
+        if options.stress is None:
+            source = open_input(options.input, inputs)
+            config = _config(options, source)
+            packets = stream.encode(account.reading(source.pictures(options.skip, options.limit)), config)
+        else:
+            from encoder.stress import encode_stress
+
+            config, packets = encode_stress(options.stress)
+        sink = Sink(options, config, outputs)
+        kernels = load_kernels(config.kernels)
+        account.begin_frames()
+        with _user_kernel_errors(kernels):
+            for packet in packets:
+                account.add(packet, config.psnr)
+                with account.writing():
+                    sink.write(packet)
+                progress.frames(len(account.frames), options.limit, account.frames_s)
+        if not account.frames:
+            skipped = f" after the first {options.skip}" if options.skip else ""
+            raise InputError(f"{options.input}: has no frames{skipped}")
+        with account.writing():
+            sink.close()
+        figures = account.figures(options, config, kernels)
+        sink.write_stats(figures)
+    return _summary(figures, account.frames_s)
+
+
+def open_input(name: str, closing: ExitStack) -> Source:
+    """Open a Y4M file, `-` for Y4M on standard input, or any other video; a pipe holds Y4M.
+
+    `closing` closes it. Raises InputError where it cannot be read, is no video, or none that we take.
+    """
+    if name == "-":
+        if sys.stdin is None or sys.stdin.isatty():
+            raise InputError("standard input is neither a file nor a pipe: feed it Y4M, or name a file as INPUT")
+        return Y4mReader(sys.stdin.buffer, "standard input")
+    try:
+        mode = os.stat(name).st_mode
+        if stat.S_ISDIR(mode):
+            raise InputError(f"{name}: is a folder, not a video")
+        if stat.S_ISREG(mode) and Path(name).suffix.lower() != ".y4m":
+            from encoder.containers import ContainerReader
+
+            return closing.enter_context(ContainerReader(name))
+        return Y4mReader(closing.enter_context(open(name, "rb")), name)
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from error
+
+
+class Sink:
+    """The outputs of one run: the stream, and where asked for the reconstruction and the figures."""
+
+    def __init__(self, options: argparse.Namespace, config: EncoderConfig, outputs: Outputs) -> None:
+        # Before anything is opened: a suffix that we do not know, an output that would replace the input.
+        suffix = _output_suffix(options.output)
+        names = [options.output, options.reconstruction, options.stats]
+        _require_not_input(options.input, names)
+        output, reconstruction, stats = (outputs.open(name) if name else None for name in names)
+        assert output is not None, "the command line has asked for an output"
+        self._writer = _open_writer(output, suffix, config)
+        self._reconstruction = (
+            Y4mWriter(reconstruction, config.width, config.height, config.fps) if reconstruction else None
+        )
+        self._stats = stats
+
+    def write(self, packet: stream.Packet) -> None:
+        """Append one temporal unit and its reconstruction."""
+        self._writer.write(packet.data, packet.pts, packet.is_key)
+        if self._reconstruction:
+            self._reconstruction.write(packet.reconstruction)
+
+    def close(self) -> None:
+        """Finish the container."""
+        self._writer.close()
+
+    def write_stats(self, figures: dict[str, Any]) -> None:
+        """Write the figures as JSON, where they are asked for."""
+        if self._stats:
+            self._stats.write(json.dumps(figures, indent=1, allow_nan=False).encode() + b"\n")
+
+
+class Account:
+    """What one run has spent and got so far.
+
+    frames              per frame, what the encoder says of it, and its error against the source where that is measured
+    input_s, output_s   seconds spent on reading and writing
+    """
+
+    def __init__(self, compilation: compiled.CompileWatch) -> None:
+        now = time.perf_counter()
+        self._process_began = now - _process_age_s()
+        self._frames_began = now
+        self._compilation = compilation
+        self._source: Picture | None = None
+        self.frames: list[dict[str, Any]] = []
+        self.input_s = self.output_s = 0.0
+
+    @property
+    def frames_s(self) -> float:
+        """Seconds since `begin_frames`."""
+        return time.perf_counter() - self._frames_began
+
+    def begin_frames(self) -> None:
+        """Start-up is over."""
+        self._frames_began = time.perf_counter()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """The block writes."""
+        began = time.perf_counter()
+        yield
+        self.output_s += time.perf_counter() - began
+
+    def reading(self, pictures: Iterator[Picture]) -> Iterator[Picture]:
+        """Pass the pictures on and time their reading; start-up is over when the first one is asked for."""
+        self.begin_frames()
+        while True:
+            began = time.perf_counter()
+            self._source = next(pictures, None)
+            self.input_s += time.perf_counter() - began
+            if self._source is None:
+                return
+            yield self._source
+
+    def add(self, packet: stream.Packet, measure: bool) -> None:
+        """Enter a frame; with `measure`, compare it with the picture that was read last, which is its source."""
+        frame = dict(packet.stats)
+        if measure:
+            assert self._source is not None, "a packet comes from a picture that was read"
+            frame["mse"] = quality.mse(self._source, packet.reconstruction)
+            frame["psnr"] = [quality.psnr(error) for error in frame["mse"]]
+        self.frames.append(frame)
+
+    def figures(self, options: argparse.Namespace, config: EncoderConfig, kernels: KernelSet) -> dict[str, Any]:
+        """Everything that --stats writes."""
+        total: dict[str, Any] = {"frames": len(self.frames), "bytes": sum(frame["bytes"] for frame in self.frames)}
+        if config.psnr:
+            errors = [frame["mse"] for frame in self.frames]
+            total["psnr_of_mean_mse"] = quality.psnr_of_mean_mse(errors)
+            total["mean_psnr"] = quality.mean_psnr(errors)
+        tiling = config.tiling
+        total |= {
+            "wall_s": time.perf_counter() - self._process_began,
+            "start_up_s": self._frames_began - self._process_began,
+            "compile_s": self._compilation.seconds,
+            "input_s": self.input_s,
+            "output_s": self.output_s,
+        }
+        return {
+            "schema": STATS_SCHEMA,
+            "input": options.input,
+            "output": options.output,
+            "width": config.width,
+            "height": config.height,
+            "fps": f"{config.fps.numerator}/{config.fps.denominator}",
+            "kernels": kernels.name,
+            "interpreted": kernels.interpreted,
+            "quantizer": config.quantizer,
+            "speed": config.speed,
+            "tiles": {"cols": tiling.cols, "rows": tiling.rows, "count": tiling.count},
+            "threads": config.threads,
+            "frames": self.frames,
+            "total": total,
+        }
+
+
+def _config(options: argparse.Namespace, source: Source) -> EncoderConfig:
+    config = EncoderConfig(
+        width=source.width,
+        height=source.height,
+        fps=source.fps,
+        quantizer=options.quantizer,
+        speed=options.speed,
+        tile_cols_log2=options.tile_cols_log2,
+        tile_rows_log2=options.tile_rows_log2,
+        threads=options.threads if options.threads is not None else _cores(),
+        kernels=options.kernels,
+        probe=options.probe,
+        psnr=options.psnr,
+    )
+    # A thread works on a tile: more threads than tiles would only stand by.
+    return dataclasses.replace(config, threads=min(config.threads, config.tiling.count))
+
+
+def _output_suffix(name: str) -> str:
+    suffix = Path(name).suffix.lower()
+    accepted = [*_OWN_WRITERS, *_CONTAINER_FORMATS]
+    if suffix not in accepted:
+        seen = f"unknown suffix {suffix!r}" if suffix else "has no suffix"
+        raise OutputError(f"{name}: {seen}, accepted: {' '.join(accepted)}")
+    return suffix
+
+
+def _require_not_input(source: str | None, names: list[str | None]) -> None:
+    for name in names:
+        if source and name and os.path.exists(source) and os.path.exists(name) and os.path.samefile(source, name):
+            raise OutputError(f"{name}: is the input, an output needs another name")
+
+
+def _open_writer(output: BinaryIO, suffix: str, config: EncoderConfig) -> Writer:
+    if suffix in _OWN_WRITERS:
+        return _OWN_WRITERS[suffix](output, config.width, config.height, config.fps)
+    from encoder.containers import ContainerWriter
+
+    return ContainerWriter(output, _CONTAINER_FORMATS[suffix], config.width, config.height, config.fps)
+
+
+@contextmanager
+def _user_kernel_errors(kernels: KernelSet) -> Iterator[None]:
+    """What a user's kernel raises, as one line that names the place in the user's file."""
+    try:
+        yield
+    except EncoderError:
+        raise
+    except Exception as error:
+        own = {os.path.realpath(origin.rpartition(":")[0]) for origin in kernels.origins.values() if ".py:" in origin}
+        for place in reversed(traceback.extract_tb(error.__traceback__)):
+            if os.path.realpath(place.filename) in own:
+                where = f"{place.filename}:{place.lineno}, {place.name}"
+                raise KernelError(
+                    f"kernel {kernels.overrides} raised {type(error).__name__}: {error} ({where})"
+                ) from error
+        raise
+
+
+def _summary(figures: dict[str, Any], frames_s: float) -> str:
+    total = figures["total"]
+    frames = total["frames"]
+    line = (
+        f"{figures['output']}: {frames} frame{'s' if frames > 1 else ''} {figures['width']}x{figures['height']}, "
+        f"{total['bytes']} bytes, {frames_s:.2f} s, {frames / frames_s:.2f} frames/s"
+    )
+    if "mean_psnr" in total:
+        line += f"; PSNR Y Cb Cr {_decibels(total['psnr_of_mean_mse'])} dB"
+        line += f", mean of frames {_decibels(total['mean_psnr'])} dB"
+    if figures["interpreted"]:
+        line += "; the kernels ran interpreted"
+    return line
+
+
+def _decibels(planes: list[float | None]) -> str:
+    return " ".join("inf" if value is None else f"{value:.2f}" for value in planes)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _process_age_s() -> float:
+    """Seconds since this process was started, as Linux knows it to 10 ms; elsewhere the CPU time it has used so far."""
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return time.process_time()
+    started_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started_s

@@ -1,0 +1,228 @@
+"""One block: reconstruct it as decided, then write it (spec 5.11.5, 5.11.34, 5.11.35).
+
+The decisions stand in the block info. Reconstruction comes first, because `skip` is coded before the coefficients.
+"""
+
+from numpy import int64
+
+from encoder.probe import ENTROPY, RECONSTRUCTION, clock
+from encoder.spec import DC_PRED, TX_32X32, UV_CFL_PRED
+from encoder.tile.blocks import block_4x4s, has_chroma, info_at, is_inside, mark_decoded
+from encoder.tile.coefs import (
+    all_zero_context,
+    coded_size,
+    dc_sign_context,
+    scan_at,
+    set_coef_contexts,
+    txb_skip_cdf,
+    write_coefs,
+)
+from encoder.tile.modes import (
+    implied_tx_type,
+    max_tx_size,
+    skip_cdf,
+    write_cdef,
+    write_intra_modes,
+    write_tx_size,
+    write_tx_type,
+)
+from encoder.tile.predict import predict, read_edges, smooth_neighbour
+from encoder.tile.stress import draw_levels
+from encoder.tile.symbol import write_bool
+
+DC_ROUND, AC_ROUND = 110, 98
+"""Dead zone, in 1/256 of a quantizer step, as rav1e has it for intra blocks."""
+PLANE_LEVELS = 4096
+"""Where in t.levels and t.eobs the chroma planes begin: luma has 4096 samples, each chroma plane 1024."""
+
+
+def quantizer_shift(tx_size):
+    """log2 of dqDenom (spec 7.12.3): large transforms have coefficients of smaller scale."""
+    return max(int64(0), tx_size - TX_32X32 + 1)
+
+
+def plane_tx_size(block_size, tx_size, plane):
+    """Transform size in a plane: luma's own, chroma's as large as the block up to 32x32 (get_tx_size, spec 5.11.37)."""
+    if plane == 0:
+        return tx_size
+    return min(max(max_tx_size(block_size) - 1, int64(0)), int64(TX_32X32))
+
+
+def plane_levels(t, plane, index, tx_size):
+    """The part of t.levels for transform block `index` of a plane."""
+    count = coded_size(tx_size) ** 2
+    at = index * count
+    if plane > 0:
+        at += PLANE_LEVELS + (plane - 1) * 1024
+    return t.levels[at : at + count]
+
+
+def transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels):
+    """Residual of source and prediction (in t.rec) to levels; gives eob."""
+    k.residual(t.src, at, stride, t.rec, at, stride, t.residual, n, n)
+    k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
+    return k.quantize(
+        t.coefs, levels, t.scans, scan_at(tx_size, tx_type), coded_size(tx_size) ** 2,
+        t.dc_q, t.ac_q, quantizer_shift(tx_size), DC_ROUND, AC_ROUND,
+    )  # fmt: skip
+
+
+def add_residual(k, t, at, stride, tx_size, tx_type, levels, eob):
+    """Dequantize, transform back, add to the prediction in t.rec (spec 7.12.3)."""
+    if eob > 0:
+        k.dequantize(levels, t.dequantized, coded_size(tx_size) ** 2, t.dc_q, t.ac_q, quantizer_shift(tx_size))
+        k.inverse_transform_add(t.dequantized, t.rec, at, stride, tx_size, tx_type, eob)
+
+
+def predict_in_place(k, t, plane, x, y, n, mode, angle_delta, have_above, have_left, filter_type):
+    """Predict a transform block straight into t.rec."""
+    read_edges(t, plane, x, y, n, have_above, have_left)
+    stride = t.stride[plane]
+    at = t.origin[plane] + y * stride + x
+    predict(k, t, t.rec, at, stride, plane, x, y, n, mode, angle_delta, have_above, have_left, filter_type)
+
+
+def add_cfl(k, t, plane, x, y, n, luma_end_x, luma_end_y, alpha):
+    """Add luma's variation to the DC prediction of a chroma block (spec 7.11.5). luma_end_*: MaxLumaW, MaxLumaH."""
+    load_cfl_ac(k, t, x, y, n, luma_end_x, luma_end_y)
+    stride = t.stride[plane]
+    k.cfl_predict(t.rec, t.origin[plane] + y * stride + x, stride, n, n, t.cfl_ac, alpha)
+
+
+def load_cfl_ac(k, t, x, y, n, luma_end_x, luma_end_y):
+    """t.cfl_ac from the reconstructed luma under the n x n chroma block at chroma sample (x, y)."""
+    luma_at = t.origin[0] + 2 * y * t.stride[0] + 2 * x
+    visible_w, visible_h = (luma_end_x >> 1) - x, (luma_end_y >> 1) - y
+    k.cfl_ac(t.rec, luma_at, t.stride[0], t.cfl_ac, n, n, visible_w, visible_h)
+
+
+def luma_end(first_mi, block_4x4, tx_4x4, mi_end):
+    """MaxLumaW or MaxLumaH: where the last transform block that starts inside the frame ends, in samples."""
+    last = min(first_mi + block_4x4, mi_end) - 1
+    return (first_mi + (last - first_mi) // tx_4x4 * tx_4x4 + tx_4x4) * 4
+
+
+def reconstruct_block(k, t, mi_row, mi_col, block_size, quantize):
+    """Predict, transform and reconstruct all planes; levels and eobs stay in t. Gives whether any coefficient is left.
+
+    quantize  0: no residual (skip drawn), 1: from the source, 2: levels drawn at random
+    """
+    any_coefs = False
+    planes = 3 if has_chroma(mi_row, mi_col, block_size) else 1
+    for plane in range(planes):
+        any_coefs |= _reconstruct_plane(k, t, plane, mi_row, mi_col, block_size, quantize)
+    return any_coefs
+
+
+def _reconstruct_plane(k, t, plane, mi_row, mi_col, block_size, quantize):
+    info = info_at(t, mi_row, mi_col)
+    sub = 1 if plane > 0 else 0
+    small = block_size == 0
+    tx_size = plane_tx_size(block_size, int64(t.tx_size[info]), plane)
+    n = int64(4) << tx_size
+    step = n >> 2
+    size4 = max(block_4x4s(block_size) >> sub, int64(1))
+    x0, y0 = (mi_col >> sub) * 4, (mi_row >> sub) * 4
+    reach = 2 if small and plane > 0 else 1
+    block_above, block_left = is_inside(t, mi_row - reach, mi_col), is_inside(t, mi_row, mi_col - reach)
+    y_mode = int64(t.y_mode[info])
+    mode, angle_delta = y_mode, int64(t.angle_y[info])
+    if plane > 0:
+        mode, angle_delta = int64(t.uv_mode[info]), int64(t.angle_uv[info])
+    prediction_mode = DC_PRED if mode == UV_CFL_PRED else mode
+    filter_type = smooth_neighbour(t, mi_row, mi_col, plane, small)
+    stride = t.stride[plane]
+    any_coefs = False
+    index = int64(0)
+    for y4 in range(0, size4, step):
+        for x4 in range(0, size4, step):
+            x, y = x0 + x4 * 4, y0 + y4 * 4
+            if x >= (t.mi_cols * 4) >> sub or y >= (t.mi_rows * 4) >> sub:
+                continue
+            have_above, have_left = block_above or y4 > 0, block_left or x4 > 0
+            predict_in_place(k, t, plane, x, y, n, prediction_mode, angle_delta, have_above, have_left, filter_type)
+            if mode == UV_CFL_PRED:
+                tx_4x4 = int64(1) << int64(t.tx_size[info])
+                first_row, first_col, luma_4x4 = mi_row, mi_col, block_4x4s(block_size)
+                if small:
+                    first_row, first_col, luma_4x4, tx_4x4 = mi_row - 1, mi_col - 1, int64(2), int64(1)
+                end_x = luma_end(first_col, luma_4x4, tx_4x4, t.mi_cols)
+                end_y = luma_end(first_row, luma_4x4, tx_4x4, t.mi_rows)
+                alpha = int64(t.cfl_alpha_u[info]) if plane == 1 else int64(t.cfl_alpha_v[info])
+                add_cfl(k, t, plane, x, y, n, end_x, end_y, alpha)
+            at = t.origin[plane] + y * stride + x
+            tx_type = implied_tx_type(t, mode, tx_size)
+            if plane == 0:
+                tx_type = int64(t.tx_type[info_at(t, y >> 2, x >> 2)])
+            eob = int64(0)
+            if quantize > 0:
+                levels = plane_levels(t, plane, index, tx_size)
+                if quantize == 1:
+                    eob = transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels)
+                else:
+                    eob = draw_levels(t, levels, tx_size, tx_type, quantizer_shift(tx_size))
+                add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
+            t.eobs[plane * 256 + index] = eob
+            any_coefs |= eob > 0
+            mark_decoded(t, plane, (y >> 2) & (15 >> sub), (x >> 2) & (15 >> sub), step, 1)
+            index += 1
+    return any_coefs
+
+
+def write_block(t, mi_row, mi_col, block_size, skip, cdef_choice):
+    """Mode info, transform size and coefficients of a reconstructed block."""
+    info = info_at(t, mi_row, mi_col)
+    with_chroma = has_chroma(mi_row, mi_col, block_size)
+    write_bool(t, skip_cdf(t, mi_row, mi_col), skip)
+    write_cdef(t, mi_row, mi_col, skip, cdef_choice)
+    write_intra_modes(t, mi_row, mi_col, block_size, with_chroma)
+    write_tx_size(t, mi_row, mi_col, block_size)
+    for plane in range(3 if with_chroma else 1):
+        _write_plane(t, plane, mi_row, mi_col, block_size, int64(t.tx_size[info]), skip)
+    size4 = block_4x4s(block_size)
+    for row in range(size4):
+        at = info + row * t.mi_stride
+        for col in range(size4):
+            t.skip[at + col] = skip
+
+
+def _write_plane(t, plane, mi_row, mi_col, block_size, luma_tx_size, skip):
+    sub = 1 if plane > 0 else 0
+    tx_size = plane_tx_size(block_size, luma_tx_size, plane)
+    step = int64(1) << tx_size
+    size4 = max(block_4x4s(block_size) >> sub, int64(1))
+    x0, y0 = mi_col >> sub, mi_row >> sub
+    if skip:
+        set_coef_contexts(t, plane, x0, y0, size4, t.levels, 0)
+        return
+    index = int64(0)
+    for y4 in range(y0, y0 + size4, step):
+        for x4 in range(x0, x0 + size4, step):
+            if x4 >= t.mi_cols >> sub or y4 >= t.mi_rows >> sub:
+                continue
+            eob = t.eobs[plane * 256 + index]
+            levels = plane_levels(t, plane, index, tx_size)
+            write_bool(t, txb_skip_cdf(tx_size, all_zero_context(t, plane, x4, y4, step, size4)), 1 if eob == 0 else 0)
+            if eob == 0:
+                set_coef_contexts(t, plane, x4, y4, step, levels, 0)
+            else:
+                info = info_at(t, y4, x4) if plane == 0 else info_at(t, mi_row, mi_col)
+                tx_type = int64(t.tx_type[info])
+                if plane == 0:
+                    write_tx_type(t, tx_size, tx_type, int64(t.y_mode[info]))
+                else:
+                    tx_type = implied_tx_type(t, int64(t.uv_mode[info]), tx_size)
+                write_coefs(t, plane, tx_size, tx_type, levels, eob, dc_sign_context(t, plane, x4, y4, step))
+                set_coef_contexts(t, plane, x4, y4, step, levels, len(levels))
+            index += 1
+
+
+def code_block(k, t, mi_row, mi_col, block_size, quantize, cdef_choice):
+    """Reconstruct and write one block; a block without coefficients becomes a skipped one."""
+    began = clock() if t.probe else 0
+    any_coefs = reconstruct_block(k, t, mi_row, mi_col, block_size, quantize)
+    reconstructed = clock() if t.probe else 0
+    write_block(t, mi_row, mi_col, block_size, 0 if any_coefs else 1, cdef_choice)
+    if t.probe:
+        t.spans[RECONSTRUCTION] += reconstructed - began
+        t.spans[ENTROPY] += clock() - reconstructed

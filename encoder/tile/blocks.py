@@ -1,0 +1,56 @@
+"""Block geometry and neighbours: which blocks have chroma, what is available, which flags say what is decoded (spec 5.11.3, 5.11.5)."""
+
+from numpy import int64
+
+from encoder.tile.state import BLOCK_DECODED_STRIDE
+
+
+def block_4x4s(block_size):
+    """Width of a square block in 4x4 units: BLOCK_4X4 (0), 8X8 (3), 16X16 (6), ... give 1, 2, 4, 8, 16."""
+    return int64(1) << (int64(block_size) // 3)
+
+
+def is_inside(t, mi_row, mi_col):
+    """Whether a position lies in this tile (spec 5.11.51)."""
+    return t.mi_col_start <= mi_col < t.mi_col_end and t.mi_row_start <= mi_row < t.mi_row_end
+
+
+def has_chroma(mi_row, mi_col, block_size):
+    """4:2:0: of four 4x4 luma blocks only the last carries chroma (spec 5.11.5)."""
+    return block_size > 0 or (mi_row & 1 and mi_col & 1)
+
+
+def clear_block_decoded_flags(t, mi_row, mi_col):
+    """At the start of a superblock: known are the row above and the column left, inside the tile (spec 5.11.3)."""
+    for plane in range(3):
+        sub = 1 if plane > 0 else 0
+        width = (t.mi_col_end - mi_col) >> sub
+        height = (t.mi_row_end - mi_row) >> sub
+        size = 16 >> sub
+        for y in range(-1, size + 1):
+            for x in range(-1, size + 1):
+                known = (y < 0 and x < width) or (x < 0 and y < height)
+                t.block_decoded[_flag(plane, y, x)] = known
+        t.block_decoded[_flag(plane, size, -1)] = 0
+
+
+def _flag(plane, y, x):
+    return (plane * BLOCK_DECODED_STRIDE + y + 1) * BLOCK_DECODED_STRIDE + x + 1
+
+
+def is_decoded(t, plane, y, x):
+    """BlockDecoded[plane][y][x]: y, x in the plane's 4x4 units from the superblock's corner, -1 allowed."""
+    return t.block_decoded[_flag(plane, y, x)] != 0
+
+
+def mark_decoded(t, plane, y, x, size, decoded):
+    """Set the flags of size x size 4x4 units."""
+    for i in range(size):
+        at = _flag(plane, y + i, x)
+        for j in range(size):
+            t.block_decoded[at + j] = decoded
+
+
+def info_at(t, mi_row, mi_col):
+    """Index of a position in the block info."""
+    return mi_row * t.mi_stride + mi_col

@@ -1,0 +1,461 @@
+"""Decisions for one superblock: partition, modes, transform size and type by rate-distortion, left in the block info.
+
+Bottom up along the Z curve: a block is tried whole after its four quarters, from the same neighbours that they had, and the
+cheaper of the two stays in t.rec and in the block info. A trial ranks all prediction modes by SATD and rate, then takes the
+best through transform, quantization and reconstruction. Costs are distortion << COST_BITS plus lambda times rate; everything
+is integer, so that every kernel set decides alike. The coding pass (block.py) does the chosen blocks once more and writes.
+"""
+
+import numpy as np
+from numpy import int64
+
+from encoder.kernels.table import EDGE_AT
+from encoder.spec import (
+    D67_PRED,
+    DC_PRED,
+    DCT_DCT,
+    IDTX,
+    INTRA_MODES,
+    MAX_ANGLE_DELTA,
+    PARTITION_NONE,
+    PARTITION_SPLIT,
+    SMOOTH_PRED,
+    TX_SET_DCTONLY,
+    UV_CFL_PRED,
+    V_PRED,
+)
+from encoder.tile import cdf
+from encoder.tile.block import (
+    add_residual,
+    load_cfl_ac,
+    luma_end,
+    plane_levels,
+    plane_tx_size,
+    predict_in_place,
+    transform_and_quantize,
+)
+from encoder.tile.blocks import block_4x4s, has_chroma, info_at, is_inside, mark_decoded
+from encoder.tile.coefs import coefs_rate, txb_skip_cdf
+from encoder.tile.modes import (
+    angle_delta_cdf,
+    cfl_allowed,
+    cfl_rate,
+    forced_split_probability,
+    has_angle_delta,
+    implied_tx_type,
+    max_tx_size,
+    partition_cdf,
+    skip_cdf,
+    tx_depth_cdf,
+    tx_set,
+    tx_type_rate,
+    tx_type_symbol,
+    uv_mode_cdf,
+    y_mode_cdf,
+)
+from encoder.tile.predict import predict, read_edges, smooth_neighbour
+from encoder.tile.state import CHOICE_WORDS
+from encoder.tile.symbol import RATE_BITS
+
+COST_BITS = 14
+NO_COST = 1 << 62
+
+# Words of a choice: one row of t.choice per block level (8x8 is 1, ..., 64x64 is 4; 4x4 is 0).
+Y_MODE, ANGLE_Y, UV_MODE, ANGLE_UV, ALPHA_U, ALPHA_V, TX_SIZE, TX_TYPE, HAS_COEFS = range(9)
+LUMA_CANDIDATES = 2
+"""Luma modes that go through transform and quantization."""
+TYPICAL_ALL_ZERO_CONTEXT = 4
+"""all_zero context assumed for transform blocks smaller than their block, whose neighbours the search does not track."""
+FLAT_VARIANCE_PER_SAMPLE = 1
+
+
+def rd_cost(t, distortion, rate):
+    """Cost of a squared error and a rate in 1/512 bit."""
+    return (distortion << COST_BITS) + ((t.rd_lambda * rate) >> RATE_BITS)
+
+
+def satd_cost(t, satd, rate):
+    """Cost of a SATD and a rate, for ranking predictions."""
+    return (satd << COST_BITS) + ((t.satd_lambda * rate) >> RATE_BITS)
+
+
+def search_superblock(k, t, sb_row, sb_col):
+    """Decide the superblock at (sb_row, sb_col)."""
+    cost_8 = cost_16 = cost_32 = int64(0)
+    for z in range(64):
+        mi_row, mi_col = sb_row + _z_row(z) * 2, sb_col + _z_col(z) * 2
+        if mi_row < t.mi_rows and mi_col < t.mi_cols:
+            cost_8 += _search_8x8(k, t, mi_row, mi_col)
+        if z & 3 == 3:
+            cost_16 += _merge(k, t, sb_row + _z_row(z - 3) * 2, sb_col + _z_col(z - 3) * 2, int64(2), cost_8)
+            cost_8 = int64(0)
+        if z & 15 == 15:
+            cost_32 += _merge(k, t, sb_row + _z_row(z - 15) * 2, sb_col + _z_col(z - 15) * 2, int64(3), cost_16)
+            cost_16 = int64(0)
+    _merge(k, t, sb_row, sb_col, int64(4), cost_32)
+
+
+def _z_row(z):
+    return ((z >> 1) & 1) | ((z >> 2) & 2) | ((z >> 3) & 4)
+
+
+def _z_col(z):
+    return (z & 1) | ((z >> 1) & 2) | ((z >> 2) & 4)
+
+
+def _partition_rate(t, mi_row, mi_col, block_size, partition):
+    """Rate of writing `partition` here."""
+    half = int64(1) << (block_size // 3 - 1)
+    has_rows, has_cols = mi_row + half < t.mi_rows, mi_col + half < t.mi_cols
+    if not has_rows and not has_cols:
+        return int64(0)
+    at = partition_cdf(t, mi_row, mi_col, block_size)
+    if has_rows and has_cols:
+        return int64(t.rate[at + partition])
+    return int64(t.rate_of_probability[(32768 - forced_split_probability(t, at, has_rows)) >> 5])
+
+
+def _search_8x8(k, t, mi_row, mi_col):
+    """The four 4x4 blocks against the 8x8 block; gives the better cost."""
+    split_cost = int64(0)
+    if _worth_splitting(k, t, mi_row, mi_col, 8):
+        for i in range(4):
+            split_cost += _try_block(k, t, mi_row + (i >> 1), mi_col + (i & 1), int64(0))
+            _keep_choice(t, mi_row + (i >> 1), mi_col + (i & 1), int64(0))
+    else:
+        split_cost = int64(NO_COST)
+    return _merge(k, t, mi_row, mi_col, int64(1), split_cost)
+
+
+def _worth_splitting(k, t, mi_row, mi_col, n):
+    """Whether a source block has more variance than quantization leaves of it."""
+    at = t.origin[0] + mi_row * 4 * t.stride[0] + mi_col * 4
+    return k.variance(t.src, at, t.stride[0], n, n) * 64 > t.ac_q * t.ac_q * n
+
+
+def _merge(k, t, mi_row, mi_col, level, split_cost):
+    """Try the block whole against its quarters, which cost split_cost and stand in t.rec; gives the better cost."""
+    if mi_row >= t.mi_rows or mi_col >= t.mi_cols:
+        return int64(0)
+    block_size = level * 3
+    half = int64(1) << (level - 1)
+    if split_cost < NO_COST:
+        rate = _partition_rate(t, mi_row, mi_col, block_size, PARTITION_SPLIT)
+        split_cost += rd_cost(t, int64(0), rate)
+    if mi_row + half >= t.mi_rows or mi_col + half >= t.mi_cols:
+        return split_cost
+    _copy_block(t, mi_row, mi_col, level, 1)
+    rate = _partition_rate(t, mi_row, mi_col, block_size, PARTITION_NONE)
+    whole_cost = _try_block(k, t, mi_row, mi_col, block_size) + rd_cost(t, int64(0), rate)
+    if whole_cost <= split_cost:
+        _keep_choice(t, mi_row, mi_col, level)
+        return whole_cost
+    _copy_block(t, mi_row, mi_col, level, 0)
+    return split_cost
+
+
+def _copy_block(t, mi_row, mi_col, level, save):
+    """Copy a block of all planes between t.rec and t.backup."""
+    at = int64(0)
+    for plane in range(3):
+        sub = 1 if plane > 0 else 0
+        n = (int64(4) << level) >> sub
+        stride = t.stride[plane]
+        first = t.origin[plane] + ((mi_row * 4) >> sub) * stride + ((mi_col * 4) >> sub)
+        for y in range(n):
+            row = first + y * stride
+            if save:
+                for x in range(n):
+                    t.backup[at + x] = t.rec[row + x]
+            else:
+                for x in range(n):
+                    t.rec[row + x] = t.backup[at + x]
+            at += n
+
+
+def _keep_choice(t, mi_row, mi_col, level):
+    """Write the choice of a level into the block info."""
+    c = level * CHOICE_WORDS
+    size4 = int64(1) << level
+    for row in range(size4):
+        at = info_at(t, mi_row + row, mi_col)
+        for i in range(at, at + size4):
+            t.block_size[i] = level * 3
+            t.y_mode[i] = t.choice[c + Y_MODE]
+            t.angle_y[i] = t.choice[c + ANGLE_Y]
+            t.uv_mode[i] = t.choice[c + UV_MODE]
+            t.angle_uv[i] = t.choice[c + ANGLE_UV]
+            t.cfl_alpha_u[i] = t.choice[c + ALPHA_U]
+            t.cfl_alpha_v[i] = t.choice[c + ALPHA_V]
+            t.tx_size[i] = t.choice[c + TX_SIZE]
+            t.tx_type[i] = t.choice[c + TX_TYPE]
+            t.skip[i] = 1 - t.choice[c + HAS_COEFS]
+
+
+def _try_block(k, t, mi_row, mi_col, block_size):
+    """Find the best way to code a block whole, leave it in t.rec and in t.choice; gives its cost without the partition."""
+    c = (block_size // 3) * CHOICE_WORDS
+    t.choice[c + HAS_COEFS] = 0
+    t.choice[c + ALPHA_U] = 0
+    t.choice[c + ALPHA_V] = 0
+    cost = _try_luma(k, t, mi_row, mi_col, block_size)
+    if has_chroma(mi_row, mi_col, block_size):
+        cost += _try_chroma(k, t, mi_row, mi_col, block_size)
+    at = skip_cdf(t, mi_row, mi_col)
+    return cost + rd_cost(t, int64(0), int64(t.rate[at + 1 - t.choice[c + HAS_COEFS]]))
+
+
+# Luma ----------------------------------------------------------------------------------------------------------------------
+
+
+def _luma_satd_cost(k, t, x, y, n, mode, delta, rate, have_above, have_left, filter_type):
+    """Cost of a prediction of the whole luma block, made in scratch from the edges that are loaded."""
+    predict(k, t, t.prediction, int64(0), n, int64(0), x, y, n, mode, delta, have_above, have_left, filter_type)
+    at = t.origin[0] + y * t.stride[0] + x
+    return satd_cost(t, k.satd(t.src, at, t.stride[0], t.prediction, int64(0), n, n, n), rate)
+
+
+def _mode_rate(t, mode_cdf, block_size, mode, delta):
+    rate = int64(t.rate[mode_cdf + mode])
+    if has_angle_delta(mode, block_size):
+        rate += t.rate[angle_delta_cdf(mode) + delta + MAX_ANGLE_DELTA]
+    return rate
+
+
+def _try_luma(k, t, mi_row, mi_col, block_size):
+    level = block_size // 3
+    c = level * CHOICE_WORDS
+    x, y, n = mi_col * 4, mi_row * 4, int64(4) << level
+    have_above, have_left = is_inside(t, mi_row - 1, mi_col), is_inside(t, mi_row, mi_col - 1)
+    filter_type = smooth_neighbour(t, mi_row, mi_col, 0, level == 0)
+    mode_cdf = y_mode_cdf(t, mi_row, mi_col)
+    read_edges(t, 0, x, y, n, have_above, have_left)
+    first_cost = second_cost = int64(NO_COST)
+    first = second = int64(DC_PRED)
+    first_delta = second_delta = int64(0)
+    for mode in range(INTRA_MODES):
+        rate = _mode_rate(t, mode_cdf, block_size, mode, int64(0))
+        cost = _luma_satd_cost(k, t, x, y, n, mode, int64(0), rate, have_above, have_left, filter_type)
+        if cost < first_cost:
+            second_cost, second = first_cost, first
+            first_cost, first = cost, int64(mode)
+        elif cost < second_cost:
+            second_cost, second = cost, int64(mode)
+    if has_angle_delta(first, block_size):
+        for step in range(2):
+            around = first_delta
+            reach = 2 - step
+            for side in range(2):
+                delta = around + (reach if side else -reach)
+                rate = _mode_rate(t, mode_cdf, block_size, first, delta)
+                cost = _luma_satd_cost(k, t, x, y, n, first, delta, rate, have_above, have_left, filter_type)
+                if cost < first_cost:
+                    first_cost, first_delta = cost, delta
+    tx_size = max_tx_size(block_size)
+    best = int64(NO_COST)
+    for candidate in range(LUMA_CANDIDATES):
+        mode = second if candidate else first
+        delta = second_delta if candidate else first_delta
+        if candidate and second_cost > first_cost + (first_cost >> 3):
+            break
+        rate = _mode_rate(t, mode_cdf, block_size, mode, delta)
+        for attempt in range(2):
+            tx_type = implied_tx_type(t, mode, tx_size) if attempt == 0 else int64(DCT_DCT)
+            if attempt and (tx_type == implied_tx_type(t, mode, tx_size)):
+                break
+            cost = _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, tx_type, filter_type, rate, best)
+            best = min(best, cost)
+    mode, delta = t.choice[c + Y_MODE], t.choice[c + ANGLE_Y]
+    rate = _mode_rate(t, mode_cdf, block_size, mode, delta)
+    if tx_type_symbol(tx_set(t, tx_size), int64(IDTX)) >= 0 and t.choice[c + HAS_COEFS]:
+        cost = _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, int64(IDTX), filter_type, rate, best)
+        best = min(best, cost)
+    if t.tx_mode_select and tx_size > 0 and t.choice[c + HAS_COEFS]:
+        half_type = implied_tx_type(t, mode, tx_size - 1)
+        cost = _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size - 1, half_type, filter_type, rate, best)
+        best = min(best, cost)
+    _code_luma(
+        k, t, mi_row, mi_col, block_size, mode, delta, t.choice[c + TX_SIZE], t.choice[c + TX_TYPE], filter_type, rate,
+        int64(NO_COST),
+    )  # fmt: skip
+    return best
+
+
+def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, tx_type, filter_type, mode_rate, best):
+    """Cost of the luma block with these choices, reconstructed in t.rec; they are kept in t.choice if it is below best."""
+    level = block_size // 3
+    c = level * CHOICE_WORDS
+    size4, step = int64(1) << level, int64(1) << tx_size
+    n = int64(4) << tx_size
+    stride = t.stride[0]
+    have_above, have_left = is_inside(t, mi_row - 1, mi_col), is_inside(t, mi_row, mi_col - 1)
+    rate, distortion, any_coefs = mode_rate, int64(0), int64(0)
+    if t.tx_mode_select and block_size > 0:
+        rate += t.rate[tx_depth_cdf(t, mi_row, mi_col, block_size) + level - tx_size]
+    mark_decoded(t, 0, mi_row & 15, mi_col & 15, size4, 0)
+    zero_context = int64(0) if step == size4 else int64(TYPICAL_ALL_ZERO_CONTEXT)
+    zero_cdf = txb_skip_cdf(tx_size, zero_context)
+    for y4 in range(0, size4, step):
+        for x4 in range(0, size4, step):
+            x, y = (mi_col + x4) * 4, (mi_row + y4) * 4
+            if mi_col + x4 >= t.mi_cols or mi_row + y4 >= t.mi_rows:
+                continue
+            above, left = have_above or y4 > 0, have_left or x4 > 0
+            predict_in_place(k, t, 0, x, y, n, mode, delta, above, left, filter_type)
+            at = t.origin[0] + y * stride + x
+            levels = plane_levels(t, 0, 0, tx_size)
+            eob = transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels)
+            if eob > 0:
+                add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
+                rate += int64(t.rate[zero_cdf]) + coefs_rate(t, 0, tx_size, tx_type, levels, eob)
+                rate += tx_type_rate(t, tx_size, tx_type, mode)
+                any_coefs = int64(1)
+            else:
+                rate += t.rate[zero_cdf + 1]
+            distortion += _visible_sse(k, t, 0, x, y, n)
+            mark_decoded(t, 0, (mi_row + y4) & 15, (mi_col + x4) & 15, step, 1)
+    cost = rd_cost(t, distortion, rate)
+    if cost < best:
+        t.choice[c + Y_MODE] = mode
+        t.choice[c + ANGLE_Y] = delta
+        t.choice[c + TX_SIZE] = tx_size
+        t.choice[c + TX_TYPE] = tx_type
+        t.choice[c + HAS_COEFS] = any_coefs
+    return cost
+
+
+def _visible_sse(k, t, plane, x, y, n):
+    """Squared error of a block inside the picture's 8x8 grid."""
+    sub = 1 if plane > 0 else 0
+    stride = t.stride[plane]
+    at = t.origin[plane] + y * stride + x
+    w, h = min(n, ((t.mi_cols * 4) >> sub) - x), min(n, ((t.mi_rows * 4) >> sub) - y)
+    return k.sse(t.src, at, stride, t.rec, at, stride, w, h)
+
+
+# Chroma --------------------------------------------------------------------------------------------------------------------
+
+
+def _try_chroma(k, t, mi_row, mi_col, block_size):
+    """Rank the chroma modes that are likely, code the best; gives its cost."""
+    level = block_size // 3
+    c = level * CHOICE_WORDS
+    small = level == 0
+    tx_size = plane_tx_size(block_size, int64(0), 1)
+    n = int64(4) << tx_size
+    x, y = (mi_col >> 1) * 4, (mi_row >> 1) * 4
+    reach = 2 if small else 1
+    have_above, have_left = is_inside(t, mi_row - reach, mi_col), is_inside(t, mi_row, mi_col - reach)
+    filter_type = smooth_neighbour(t, mi_row, mi_col, 1, small)
+    y_mode, y_delta = t.choice[c + Y_MODE], t.choice[c + ANGLE_Y]
+    mode_cdf = uv_mode_cdf(y_mode, block_size)
+    best = int64(NO_COST)
+    for candidate in range(3):
+        mode, delta = int64(DC_PRED), int64(0)
+        if candidate == 1:
+            mode, delta = y_mode, y_delta
+        elif candidate == 2:
+            mode = int64(SMOOTH_PRED)
+        if candidate and (mode == DC_PRED or (candidate == 2 and mode == y_mode)):
+            continue
+        rate = _mode_rate(t, mode_cdf, block_size, mode, delta)
+        satd = _chroma_satd(k, t, x, y, n, mode, delta, have_above, have_left, filter_type)
+        cost = satd_cost(t, satd, rate)
+        if cost < best:
+            best = cost
+            t.choice[c + UV_MODE] = mode
+            t.choice[c + ANGLE_UV] = delta
+    if cfl_allowed(block_size):
+        _try_cfl(k, t, mi_row, mi_col, block_size, x, y, n, mode_cdf, have_above, have_left, best)
+    return _code_chroma(k, t, block_size, x, y, n, tx_size, mode_cdf, have_above, have_left, filter_type)
+
+
+def _chroma_satd(k, t, x, y, n, mode, delta, have_above, have_left, filter_type):
+    satd = int64(0)
+    for plane in range(1, 3):
+        read_edges(t, plane, x, y, n, have_above, have_left)
+        predict(k, t, t.prediction, int64(0), n, plane, x, y, n, mode, delta, have_above, have_left, filter_type)
+        at = t.origin[plane] + y * t.stride[plane] + x
+        satd += k.satd(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
+    return satd
+
+
+def _load_block_cfl_ac(k, t, mi_row, mi_col, block_size, x, y, n):
+    luma_4x4, tx_4x4 = block_4x4s(block_size), int64(1) << t.choice[(block_size // 3) * CHOICE_WORDS + TX_SIZE]
+    first_row, first_col = mi_row, mi_col
+    if block_size == 0:
+        first_row, first_col, luma_4x4, tx_4x4 = mi_row - 1, mi_col - 1, int64(2), int64(1)
+    end_x = luma_end(first_col, luma_4x4, tx_4x4, t.mi_cols)
+    end_y = luma_end(first_row, luma_4x4, tx_4x4, t.mi_rows)
+    load_cfl_ac(k, t, x, y, n, end_x, end_y)
+
+
+def _try_cfl(k, t, mi_row, mi_col, block_size, x, y, n, mode_cdf, have_above, have_left, best):
+    """Chroma from luma with the alphas of least squares, against the best cost so far."""
+    c = (block_size // 3) * CHOICE_WORDS
+    _load_block_cfl_ac(k, t, mi_row, mi_col, block_size, x, y, n)
+    alpha_u = _best_alpha(k, t, 1, x, y, n, have_above, have_left)
+    alpha_v = _best_alpha(k, t, 2, x, y, n, have_above, have_left)
+    if alpha_u == 0 and alpha_v == 0:
+        return
+    rate = int64(t.rate[mode_cdf + UV_CFL_PRED]) + cfl_rate(t, alpha_u, alpha_v)
+    satd = int64(0)
+    for plane in range(1, 3):
+        read_edges(t, plane, x, y, n, have_above, have_left)
+        predict(k, t, t.prediction, int64(0), n, plane, x, y, n, DC_PRED, int64(0), have_above, have_left, False)
+        k.cfl_predict(t.prediction, int64(0), n, n, n, t.cfl_ac, alpha_u if plane == 1 else alpha_v)
+        at = t.origin[plane] + y * t.stride[plane] + x
+        satd += k.satd(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
+    if satd_cost(t, satd, rate) < best:
+        t.choice[c + UV_MODE] = UV_CFL_PRED
+        t.choice[c + ANGLE_UV] = 0
+        t.choice[c + ALPHA_U] = alpha_u
+        t.choice[c + ALPHA_V] = alpha_v
+
+
+def _best_alpha(k, t, plane, x, y, n, have_above, have_left):
+    """Least squares of (source - DC prediction) on luma's variation, rounded to the eighths that alpha counts."""
+    read_edges(t, plane, x, y, n, have_above, have_left)
+    predict(k, t, t.prediction, int64(0), n, plane, x, y, n, DC_PRED, int64(0), have_above, have_left, False)
+    at = t.origin[plane] + y * t.stride[plane] + x
+    k.residual(t.src, at, t.stride[plane], t.prediction, int64(0), n, t.residual, n, n)
+    product = square = int64(0)
+    for i in range(n * n):
+        ac = int64(t.cfl_ac[i])
+        product += ac * int64(t.residual[i])
+        square += ac * ac
+    if square == 0:
+        return int64(0)
+    # prediction = alpha * ac / 64
+    magnitude = min((abs(product) * 64 + (square >> 1)) // square, int64(16))
+    return magnitude if product >= 0 else -magnitude
+
+
+def _code_chroma(k, t, block_size, x, y, n, tx_size, mode_cdf, have_above, have_left, filter_type):
+    """Reconstruct both chroma planes with the choice; gives the cost."""
+    c = (block_size // 3) * CHOICE_WORDS
+    mode, delta = t.choice[c + UV_MODE], t.choice[c + ANGLE_UV]
+    rate, distortion = _mode_rate(t, mode_cdf, block_size, mode, delta), int64(0)
+    if mode == UV_CFL_PRED:
+        rate += cfl_rate(t, t.choice[c + ALPHA_U], t.choice[c + ALPHA_V])
+    tx_type = implied_tx_type(t, mode, tx_size)
+    zero_cdf = txb_skip_cdf(tx_size, int64(8))
+    for plane in range(1, 3):
+        stride = t.stride[plane]
+        at = t.origin[plane] + y * stride + x
+        if mode == UV_CFL_PRED:
+            predict_in_place(k, t, plane, x, y, n, DC_PRED, int64(0), have_above, have_left, False)
+            k.cfl_predict(t.rec, at, stride, n, n, t.cfl_ac, t.choice[c + (ALPHA_U if plane == 1 else ALPHA_V)])
+        else:
+            predict_in_place(k, t, plane, x, y, n, mode, delta, have_above, have_left, filter_type)
+        levels = plane_levels(t, plane, 0, tx_size)
+        eob = transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels)
+        if eob > 0:
+            add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
+            rate += int64(t.rate[zero_cdf]) + coefs_rate(t, plane, tx_size, tx_type, levels, eob)
+            t.choice[c + HAS_COEFS] = 1
+        else:
+            rate += t.rate[zero_cdf + 1]
+        distortion += _visible_sse(k, t, plane, x, y, n)
+        mark_decoded(t, plane, (y >> 2) & 7, (x >> 2) & 7, n >> 2, 1)
+    return rd_cost(t, distortion, rate)

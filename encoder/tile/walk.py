@@ -1,0 +1,99 @@
+"""A tile from its first superblock to its last byte: for each superblock in raster order decide, then code (spec 5.11.2)."""
+
+from numpy import int64
+
+from encoder.probe import DECISION, clock
+from encoder.tile.block import code_block
+from encoder.tile.blocks import clear_block_decoded_flags, info_at
+from encoder.tile.modes import write_partition
+from encoder.tile.search import search_superblock
+from encoder.tile.stress import draw, draw_block, draw_block_size
+from encoder.tile.symbol import finish_symbols, start_symbols, update_rates
+from encoder.spec import BLOCK_64X64, PARTITION_NONE, PARTITION_SPLIT
+
+
+def encode_tile(k, t):
+    """Encode one tile into t.out; gives its size in bytes. t.coder[OVERFLOW] tells that t.out was too small."""
+    start_symbols(t)
+    for plane_column in range(3 * t.context_stride):
+        t.above_level[plane_column] = 0
+        t.above_dc[plane_column] = 0
+    for mi_row in range(t.mi_row_start, t.mi_row_end, 16):
+        for i in range(3 * 16):
+            t.left_level[i] = 0
+            t.left_dc[i] = 0
+        for mi_col in range(t.mi_col_start, t.mi_col_end, 16):
+            _encode_superblock(k, t, mi_row, mi_col)
+    return finish_symbols(t)
+
+
+def _encode_superblock(k, t, mi_row, mi_col):
+    t.cdef_idx[(mi_row >> 4) * t.sb_cols + (mi_col >> 4)] = -1
+    cdef_choice = int64(0)
+    if t.stress:
+        cdef_choice = draw(t, int64(1) << t.cdef_bits)
+    else:
+        began = clock() if t.probe else 0
+        update_rates(t)
+        clear_block_decoded_flags(t, mi_row, mi_col)
+        search_superblock(k, t, mi_row, mi_col)
+        if t.probe:
+            t.spans[DECISION] += clock() - began
+    clear_block_decoded_flags(t, mi_row, mi_col)
+    _code_superblock(k, t, mi_row, mi_col, cdef_choice)
+
+
+def _code_superblock(k, t, sb_row, sb_col, cdef_choice):
+    """Blocks in coding order: z counts 8x8 units along the Z curve, and a block of 2**level units takes its share of them."""
+    z = int64(0)
+    while z < 64:
+        mi_row, mi_col = sb_row + z_row(z) * 2, sb_col + z_col(z) * 2
+        level = int64(0)
+        while level < 3 and z & ((int64(4) << (2 * level)) - 1) == 0:
+            level += 1
+        z += _code_partition(k, t, mi_row, mi_col, level, cdef_choice)
+
+
+def _code_partition(k, t, mi_row, mi_col, level, cdef_choice):
+    """Write partitions from the largest block that begins here down to the one coded; gives the 8x8 units it covers."""
+    if mi_row >= t.mi_rows or mi_col >= t.mi_cols:
+        return int64(1)
+    while True:
+        block_size = 3 + 3 * level
+        chosen = draw_partition(t, mi_row, mi_col, block_size) if t.stress else int64(t.block_size[info_at(t, mi_row, mi_col)])
+        whole = chosen >= block_size
+        write_partition(t, mi_row, mi_col, block_size, PARTITION_NONE if whole else PARTITION_SPLIT)
+        if whole:
+            _code_decided(k, t, mi_row, mi_col, block_size, cdef_choice)
+            return int64(1) << (2 * level)
+        if level == 0:
+            for i in range(4):
+                _code_decided(k, t, mi_row + (i >> 1), mi_col + (i & 1), int64(0), cdef_choice)
+            return int64(1)
+        level -= 1
+
+
+def _code_decided(k, t, mi_row, mi_col, block_size, cdef_choice):
+    quantize = int64(1)
+    if t.stress:
+        draw_block(t, mi_row, mi_col, block_size)
+        quantize = int64(2 if draw(t, 5) else 0)
+    code_block(k, t, mi_row, mi_col, block_size, quantize, cdef_choice)
+
+
+def draw_partition(t, mi_row, mi_col, block_size):
+    """A block that the picture's edge cuts in half is split; others as the dice say."""
+    half = int64(1) << (block_size // 3 - 1)
+    if mi_row + half >= t.mi_rows or mi_col + half >= t.mi_cols:
+        return block_size - 3
+    return draw_block_size(t, block_size)
+
+
+def z_row(z):
+    """Row of an 8x8 unit on the Z curve of a superblock."""
+    return ((z >> 1) & 1) | ((z >> 2) & 2) | ((z >> 3) & 4)
+
+
+def z_col(z):
+    """Column of an 8x8 unit on the Z curve of a superblock."""
+    return (z & 1) | ((z >> 1) & 2) | ((z >> 2) & 4)

@@ -1,0 +1,67 @@
+"""Fixtures that the tests of all floors share."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import encoder.errors
+from encoder.picture import Picture
+from encoder.y4m import Y4mWriter
+
+# The folder that this process imports the packages from, for the processes that it starts: they run elsewhere.
+PACKAGES = Path(encoder.errors.__file__).parents[1]
+
+
+def moving_pictures(width: int, height: int, frames: int, seed: int = 1) -> Iterator[Picture]:
+    """Waves that move, with a little noise: something to predict in every direction, and something that is left."""
+    random = np.random.default_rng(seed)
+    picture = Picture.allocate(width, height)
+    for t in range(frames):
+        for p in range(3):
+            plane = picture.plane(p)
+            y, x = np.mgrid[: plane.shape[0], : plane.shape[1]]
+            waves = 60 * np.sin((x + 3 * t) / 7 + p) + 50 * np.sin((x + 2 * y - t) / 11)
+            plane[:] = np.clip(128 + waves + random.integers(-4, 5, plane.shape), 0, 255)
+        yield picture
+
+
+@pytest.fixture
+def make_clip(tmp_path: Path) -> Callable[..., Path]:
+    """make_clip(width, height, frames, name="clip.y4m") -> the path of a Y4M file with moving pictures."""
+
+    def make(width: int, height: int, frames: int, name: str = "clip.y4m") -> Path:
+        path = tmp_path / name
+        with path.open("wb") as stream:
+            writer = Y4mWriter(stream, width, height, Fraction(30))
+            for picture in moving_pictures(width, height, frames):
+                writer.write(picture)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def process_environment() -> dict[str, str]:
+    """The environment for processes that import what this one imports."""
+    paths = [str(PACKAGES), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+@pytest.fixture
+def run_encoder(tmp_path: Path, process_environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """run_encoder(argument, ..., stdin=bytes or None) -> the finished process, run in tmp_path."""
+
+    def run(*arguments: object, stdin: bytes | None = None, **options: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "encoder", *map(str, arguments)]
+        done = subprocess.run(
+            command, input=stdin or b"", capture_output=True, cwd=tmp_path, env=process_environment, timeout=300, **options
+        )
+        return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run

@@ -1,0 +1,256 @@
+"""The command around the encoder: options, outputs, figures, messages. A stand-in takes the place of the encoder itself:
+it gives every picture back one step brighter, so that all figures are known. The real one is in test_end_to_end.py."""
+
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from encoder import cli, job
+from encoder.config import EncoderConfig
+from encoder.picture import Picture
+from encoder.stream import Packet
+from encoder.y4m import Y4mReader
+
+
+@pytest.fixture
+def configs(monkeypatch: pytest.MonkeyPatch) -> list[EncoderConfig]:
+    """Replaces the encoder by the stand-in; holds the configurations that it was called with."""
+    seen = []
+
+    def encode(pictures: Iterable[Picture], config: EncoderConfig) -> Iterator[Packet]:
+        seen.append(config)
+        for index, source in enumerate(pictures):
+            brighter = Picture.allocate(source.width, source.height)
+            for p in range(3):
+                brighter.plane(p)[:] = source.plane(p) + np.uint8(p)
+            data = b"\x12\x00" + bytes([index]) * 20
+            yield Packet(data, index, True, brighter, {"index": index, "type": "key", "bytes": len(data)})
+
+    monkeypatch.setattr(job.stream, "encode", encode)
+    kernels = SimpleNamespace(name="stand-in", interpreted=False, origins={}, overrides="")
+    monkeypatch.setattr(job, "load_kernels", lambda name: kernels)
+    return seen
+
+
+@pytest.fixture
+def gray_clip(tmp_path: Path) -> Path:
+    """Four frames of 200x100 in one shade each: a brighter one never overflows."""
+    path = tmp_path / "gray.y4m"
+    frames = [b"FRAME\n" + bytes([100 + index]) * (200 * 100 * 3 // 2) for index in range(4)]
+    path.write_bytes(b"YUV4MPEG2 W200 H100 F30000:1001 C420\n" + b"".join(frames))
+    return path
+
+
+def test_figures_of_a_run(configs: list[EncoderConfig], gray_clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, rec, stats = (gray_clip.with_name(name) for name in ("out.ivf", "rec.y4m", "stats.json"))
+    arguments = [gray_clip, "-o", out, "--reconstruction", rec, "--stats", stats, "--psnr", "--tile-cols-log2", 1]
+    assert cli.main([str(argument) for argument in arguments]) == 0
+
+    figures = json.loads(stats.read_text())
+    total = figures.pop("total")
+    frames = figures.pop("frames")
+    assert figures == {
+        "schema": 1,
+        "input": str(gray_clip),
+        "output": str(out),
+        "width": 200,
+        "height": 100,
+        "fps": "30000/1001",
+        "kernels": "stand-in",
+        "interpreted": False,
+        "quantizer": 100,
+        "speed": 10,
+        "tiles": {"cols": 2, "rows": 1, "count": 2},
+        "threads": min(2, len(os.sched_getaffinity(0))),
+    }
+    psnr = [None, pytest.approx(48.1308, abs=1e-4), pytest.approx(48.1308 - 6.0206, abs=1e-4)]
+    for index, frame in enumerate(frames):
+        assert frame == {"index": index, "type": "key", "bytes": 22, "mse": [0, 1, 4], "psnr": psnr}
+    assert (total["frames"], total["bytes"]) == (4, 88)
+    assert total["psnr_of_mean_mse"] == total["mean_psnr"] == psnr
+    assert total["wall_s"] >= total["start_up_s"] + total["input_s"] + total["output_s"] > 0
+    assert total["compile_s"] == 0
+
+    with rec.open("rb") as stream:
+        reconstruction = Y4mReader(stream, "rec.y4m")
+        assert [[int(picture.plane(p)[0, 0]) for p in range(3)] for picture in reconstruction.pictures()] == [
+            [100 + index, 101 + index, 102 + index] for index in range(4)
+        ]
+    assert struct.unpack_from("<I", out.read_bytes(), 24) == (4,)
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    number = r"\d+\.\d\d"
+    assert re.fullmatch(
+        rf"\S+out.ivf: 4 frames 200x100, 88 bytes, {number} s, {number} frames/s; "
+        r"PSNR Y Cb Cr inf 48.13 42.11 dB, mean of frames inf 48.13 42.11 dB\n",
+        printed.out,
+    )
+
+
+def test_without_psnr_there_are_no_figures_of_it(configs: list[EncoderConfig], gray_clip: Path) -> None:
+    stats = gray_clip.with_name("stats.json")
+    assert cli.main([str(gray_clip), "-o", str(gray_clip.with_name("out.obu")), "--stats", str(stats)]) == 0
+    figures = json.loads(stats.read_text())
+    assert not {"mse", "psnr", "mean_psnr", "psnr_of_mean_mse"} & {*figures["total"], *figures["frames"][0]}
+
+
+def test_options_reach_the_encoder(configs: list[EncoderConfig], gray_clip: Path) -> None:
+    options = "--quantizer 7 --speed 3 --tile-cols-log2 2 --tile-rows-log2 1 --threads 5 --kernels python --probe --psnr"
+    assert cli.main([str(gray_clip), "-o", str(gray_clip.with_name("out.ivf")), *options.split()]) == 0
+    assert configs == [
+        EncoderConfig(200, 100, configs[0].fps, 7, 3, 2, 1, 5, kernels="python", probe=True, psnr=True, stress_seed=None)
+    ]
+
+
+def test_more_threads_than_tiles_are_not_started(configs: list[EncoderConfig], gray_clip: Path) -> None:
+    assert cli.main([str(gray_clip), "-o", str(gray_clip.with_name("out.ivf")), "--threads", "64"]) == 0
+    assert configs[0].threads == 1
+
+
+@pytest.mark.parametrize(
+    "options, frames", [((), 4), (("--limit", "3"), 3), (("--skip", "3"), 1), (("--skip", "1", "--limit", "2"), 2)]
+)
+def test_skip_and_limit(
+    configs: list[EncoderConfig], gray_clip: Path, capsys: pytest.CaptureFixture[str], options: tuple[str], frames: int
+) -> None:
+    assert cli.main([str(gray_clip), "-o", str(gray_clip.with_name("out.ivf")), *options]) == 0
+    assert f": {frames} frame{'s' * (frames > 1)} 200x100" in capsys.readouterr().out
+
+
+def test_quiet_prints_nothing(configs: list[EncoderConfig], gray_clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([str(gray_clip), "-o", str(gray_clip.with_name("out.ivf")), "-q"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_y_replaces_an_output(configs: list[EncoderConfig], gray_clip: Path) -> None:
+    out = gray_clip.with_name("out.obu")
+    out.write_bytes(b"old")
+    assert cli.main([str(gray_clip), "-o", str(out)]) == 2
+    assert out.read_bytes() == b"old"
+    assert cli.main([str(gray_clip), "-o", str(out), "-y"]) == 0
+    assert len(out.read_bytes()) == 88
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, OSError(5, "Input/output error")])
+def test_an_error_in_the_middle_leaves_nothing(
+    configs: list[EncoderConfig],
+    gray_clip: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    stand_in = job.stream.encode
+
+    def encode(pictures: Iterable[Picture], config: EncoderConfig) -> Iterator[Packet]:
+        yield next(stand_in(pictures, config))
+        raise error
+
+    monkeypatch.setattr(job.stream, "encode", encode)
+    out, rec = gray_clip.with_name("out.mp4"), gray_clip.with_name("rec.y4m")
+    status = cli.main([str(gray_clip), "-o", str(out), "--reconstruction", str(rec)])
+    assert status == (130 if error is KeyboardInterrupt else 5)
+    message = capsys.readouterr().err
+    assert message.startswith("encoder: ") and message.count("\n") == 1
+    assert list(gray_clip.parent.iterdir()) == [gray_clip]
+
+
+def test_warm_compiles_the_named_set(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = []
+    monkeypatch.setattr(job.compiled, "warm", lambda kernels, progress: asked.append(kernels))
+    assert cli.main(["--warm", "--kernels", "numba,sad=python"]) == 0
+    assert asked == ["numba,sad=python"]
+    assert capsys.readouterr().out.startswith("kernels numba,sad=python are ready after ")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ("", "no INPUT is given"),
+        ("clip.y4m", "no output is given: add -o OUTPUT"),
+        ("-o out.ivf", "no INPUT is given"),
+        ("clip.y4m -o out.ivf --limit 0", "--limit is 0, accepted: 1 or more frames"),
+        ("clip.y4m -o out.ivf --skip -1", "--skip is -1, accepted: 0 or more frames"),
+        ("clip.y4m -o out.ivf --quantizer high", "argument --quantizer: invalid int value: 'high'"),
+        ("clip.y4m -o out.ivf --quant 5", "unrecognized arguments: --quant"),
+        ("clip.y4m other.y4m -o out.ivf", "unrecognized arguments: other.y4m"),
+        ("clip.y4m --warm", "--warm takes no INPUT and no OUTPUT"),
+        ("clip.y4m -o out.ivf --stress 1", "--stress draws its own pictures: leave out INPUT, --skip, --limit and --psnr"),
+    ],
+)
+def test_usage_errors_are_one_line(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"encoder: {message}")
+    assert printed.err.endswith("; see: encoder --help\n") and printed.err.count("\n") == 1
+
+
+def test_help_names_every_option_and_status(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    text = capsys.readouterr().out
+    contract = (
+        "--kernels --speed --quantizer --tile-cols-log2 --tile-rows-log2 --threads --limit --skip --reconstruction "
+        "--psnr --stats --probe --warm --stress -q -y .ivf .obu .mp4 .mkv .webm"
+    )
+    for word in [*contract.split(), "exit status: 0 fine, 2 usage"]:
+        assert word in text
+
+
+def test_help_imports_nothing_heavy(process_environment: dict[str, str]) -> None:
+    """Fast because of what it leaves out: a clock would measure this machine."""
+    code = (
+        "import sys; from encoder.cli import main; main(['--help']); "
+        "print([m for m in ('numpy', 'numba', 'av', 'json') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=process_environment, capture_output=True, text=True, timeout=60)
+    assert done.stderr == "[]\n"
+
+
+def on_a_terminal(act: Callable[[cli.Progress], Any], monkeypatch: pytest.MonkeyPatch, quiet: bool = False) -> str:
+    """What a Progress writes when standard error is a terminal of 40 columns."""
+    master, slave = pty.openpty()
+    try:
+        import fcntl
+        import termios
+
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+        with os.fdopen(slave, "w", closefd=False) as stream:
+            monkeypatch.setattr(sys, "stderr", stream)
+            act(cli.Progress(quiet))
+            stream.write("end")
+            stream.flush()
+        return os.read(master, 4096).decode()
+    finally:
+        os.close(slave)
+        os.close(master)
+
+
+def test_progress_is_one_line_that_is_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def act(progress: cli.Progress) -> None:
+        progress.compiling("satd")
+        progress.frames(3, 12, 1.5)
+        progress.frames(4, None, 2.0)
+        progress.clear()
+
+    lines = on_a_terminal(act, monkeypatch).split("\r\x1b[K")[1:]
+    assert lines == ["compiling, once: function 1, satd", "frame 3/12, 2.00 frames/s", "frame 4, 2.00 frames/s", "end"]
+
+
+def test_progress_is_cut_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = on_a_terminal(lambda progress: progress.compiling("a" * 100), monkeypatch).split("\r\x1b[K")
+    assert len(lines[1].removesuffix("end")) == 39
+
+
+def test_quiet_progress_is_silent_even_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert on_a_terminal(lambda progress: progress.frames(1, 2, 3.0), monkeypatch, quiet=True) == "end"

@@ -1,0 +1,1 @@
+"""The performance workbench: measures an AV1 encoder as a user would run it, keeps every raw sample, reports often."""

@@ -1,0 +1,139 @@
+"""What several verbs share: options, the live display, and where results go."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from workbench.errors import InputError
+from workbench.record import RECORDS_NAME
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def output_options(command: Command) -> Command:
+    """`--json FILE`, `--quiet` and `--force`, as every verb has them."""
+    for option in (
+        click.option("--force", is_flag=True, help="Overwrite results that exist."),
+        click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
+        click.option("--json", "json_path", metavar="FILE", type=click.Path(path_type=Path), help="Write the results as JSON."),
+    ):
+        command = option(command)
+    return command
+
+
+def kernel_sets(text: str) -> tuple[str, ...]:
+    """`numba,satd=mine.py:fast,numpy` names two sets: an override belongs to the set before it. Raises InputError."""
+    sets: list[str] = []
+    for part in text.split(","):
+        word = part.strip()
+        if not word or ("=" in word and not sets):
+            raise InputError(f"--kernels {text!r}: give SET[,SLOT=FILE.py:FUNCTION...][,SET...], for example numba,numpy")
+        if "=" in word:
+            sets[-1] += f",{word}"
+        else:
+            sets.append(word)
+    return tuple(dict.fromkeys(sets))
+
+
+def new_folder(verb: str, out: Path | None, force: bool) -> Path:
+    """The folder for a verb's results: `out`, or reports/<date>-<verb>, with -2, -3 ... where that exists.
+
+    Raises InputError when `out` holds a run already and `force` is not given; with it, the old records go.
+    """
+    if out is None:
+        first = Path("reports") / f"{date.today().isoformat()}-{verb}"
+        names = (first.with_name(f"{first.name}-{number}") if number > 1 else first for number in range(1, 10_000))
+        return next(folder for folder in names if not folder.exists())
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: is a file; --out names a folder")
+    records = out / RECORDS_NAME
+    if records.exists() and not force:
+        raise InputError(f"{out}: holds a run already; choose another --out or give --force to replace it")
+    records.unlink(missing_ok=True)
+    return out
+
+
+@contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C would: with partial results kept and children gone."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Display:
+    """Live progress on standard error: a line per step, with what is being done now; silent where that is no terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._progress: Progress | None = None
+        self._step: TaskID | None = None
+        self._title = ""
+        if not quiet and sys.stderr.isatty():
+            self._progress = _rich_progress()
+
+    def __enter__(self) -> Display:
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._finish_step()
+        if self._progress is not None:
+            self._progress.stop()
+
+    def step(self, title: str, total: int | None = None) -> None:
+        """Begin a step of `total` ticks; the one before is done."""
+        self._finish_step()
+        self._title = title
+        if self._progress is not None:
+            self._step = self._progress.add_task(title, total=total, now="")
+
+    def now(self, what: str) -> None:
+        """Say what the step is doing."""
+        if self._progress is not None and self._step is not None:
+            self._progress.update(self._step, now=what)
+
+    def tick(self) -> None:
+        """One more piece of the step is done."""
+        if self._progress is not None and self._step is not None:
+            self._progress.advance(self._step)
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        if self._progress is not None:
+            self._progress.console.print(text, markup=False, highlight=False)
+
+    def _finish_step(self) -> None:
+        if self._progress is not None and self._step is not None:
+            done = self._progress.tasks[self._step].completed
+            self._progress.update(self._step, total=max(done, 1), completed=max(done, 1), now="")
+            self._progress.stop_task(self._step)
+
+
+def _rich_progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[now]}", style="dim"),
+        console=Console(stderr=True),
+    )

@@ -1,0 +1,176 @@
+"""What the steps of a profile share, and what they plan with: how fast each kernel set is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from workbench import units
+from workbench.budget import Budget
+from workbench.corpus import Clip, ensure, tiny_version
+from workbench.encode import encode_with_stats
+from workbench.errors import WorkbenchError
+from workbench.record import Record, RunWriter
+from workbench.subject import Encoder, Subject
+
+TIMED_S = 2.5  # an encode long enough to be timed: start-up and noise are small against it
+LONGEST_S = 15.0  # a set that needs more for two frames of a clip gets the clip's tiny version
+START_UP_SHARE = 5  # the shorter of two lengths has a fifth of the frames of the longer
+LEAST_FRAMES, LEAST_ROUNDS, MOST_ROUNDS = 2, 3, 10
+SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR = 120.0, 20.0
+
+
+class Display(Protocol):
+    """Whom to tell how far the work is."""
+
+    def step(self, title: str, total: int | None = None) -> None:
+        """A step of `total` ticks begins."""
+
+    def now(self, what: str) -> None:
+        """What the step is doing."""
+
+    def tick(self) -> None:
+        """One more piece is done."""
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for.
+
+    candidates   clips to choose from, or to take all of
+    choose       choose by coverage; else take them all
+    kernels      kernel sets, the main one first
+    frames       of each encode; None plans them by time
+    """
+
+    candidates: tuple[Clip, ...]
+    choose: bool
+    kernels: tuple[str, ...]
+    frames: int | None
+    quantizer: int
+    budget_s: float
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How long a kernel set takes, roughly: an encode lasts start_up_s + pixels * per_pixel_s."""
+
+    start_up_s: float
+    per_pixel_s: float
+    interpreted: bool
+
+    def encode_s(self, pixels: int) -> float:
+        """Expected seconds of an encode of so many luma samples."""
+        return self.start_up_s + self.per_pixel_s * pixels
+
+
+@dataclass
+class Session:
+    """A run in progress.
+
+    folder   working folder for streams and other files that are not kept
+    speeds   by kernel set, as far as known
+    faults   what went wrong in steps that the others do not need
+    cut      whether the budget left something out
+    """
+
+    settings: Settings
+    encoder: Encoder
+    writer: RunWriter
+    display: Display
+    budget: Budget
+    folder: Path
+    speeds: dict[str, Speed] = field(default_factory=dict)
+    faults: list[WorkbenchError] = field(default_factory=list)
+    cut: bool = False
+
+    def subject(self, clip: Clip, kernels: str, frames: int) -> Subject:
+        """A clip whose file is there, as a kernel set encodes its first frames."""
+        return Subject(
+            clip=clip.name,
+            source=ensure(clip).resolve(),
+            width=clip.width,
+            height=clip.height,
+            frames=min(frames, clip.frames),
+            encoder=self.encoder,
+            kernels=kernels,
+            quantizer=self.settings.quantizer,
+        )
+
+    def timeout_s(self, subject: Subject) -> float:
+        """When an encode is taken to hang: long after it should have ended."""
+        speed = self.speeds.get(subject.kernels)
+        expected = speed.encode_s(subject.pixels) if speed else 0.0
+        return max(SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR * expected)
+
+    def fitting(self, clip: Clip, kernels: str) -> Clip:
+        """The clip, or its tiny version where two frames of it take the kernel set too long."""
+        two_frames = min(clip.frames, LEAST_FRAMES) * clip.width * clip.height
+        return clip if self.speeds[kernels].encode_s(two_frames) <= LONGEST_S else tiny_version(clip)
+
+    def frames(self, clip: Clip, kernels: str) -> int:
+        """How many frames of a clip to encode: as the user said, or as many as make a timing worth it."""
+        if self.settings.frames is not None:
+            return min(self.settings.frames, clip.frames)
+        frame_s = self.speeds[kernels].per_pixel_s * clip.width * clip.height
+        return min(clip.frames, max(LEAST_FRAMES, round(TIMED_S / frame_s)))
+
+    def lengths(self, clip: Clip, kernels: str) -> list[Subject]:
+        """The one or two lengths at which a clip is timed, shorter first."""
+        most = self.frames(clip, kernels)
+        least = max(most // START_UP_SHARE, 1)
+        return [self.subject(clip, kernels, count) for count in dict.fromkeys((least, most))]
+
+    def clip_cost_s(self, clip: Clip, kernels: str) -> float:
+        """Expected seconds that a clip takes in all steps but the one about tiles, at the fewest repetitions."""
+        fitting = self.fitting(clip, kernels)
+        pixels, most = fitting.width * fitting.height, self.frames(fitting, kernels)
+        long = self.speeds[kernels].encode_s(pixels * most)
+        short = self.speeds[kernels].encode_s(pixels * max(most // START_UP_SHARE, 1))
+        check, spans, stacks, memory = 1.5 * long, long, 2.5 * long, 1.5 * long
+        return check + spans + stacks + memory + LEAST_ROUNDS * (long + short) + short
+
+    def left_out(self, step: str, names: Sequence[str]) -> None:
+        """Say that the budget was used up before a step came to these clips."""
+        if not names:
+            return
+        self.cut = True
+        budget = units.seconds(self.settings.budget_s)
+        said = f"{step}: the budget of {budget} was used up before {', '.join(names)}; raise --budget or choose fewer clips"
+        self.note(step, said, {"clips": list(names)})
+
+    def note(self, step: str, said: str, data: dict[str, object]) -> None:
+        """Record something that was not measured, and say it."""
+        self.writer.write(Record("profile", "left_out", "", {}, (), {"step": step, **data}, (said,)))
+        self.display.say(said)
+
+
+def calibrate(session: Session, kernels: str) -> Speed:
+    """Learn how fast a kernel set is from short encodes; the first also shows that the encoder runs at all.
+
+    A tiny clip is measured first, then, unless that is out of reach, a few frames of the smallest clip.
+    """
+    smallest = min(session.settings.candidates, key=lambda clip: clip.width * clip.height)
+    speed = _speed(session, tiny_version(smallest), kernels)
+    if speed.encode_s(smallest.width * smallest.height * LEAST_FRAMES) <= LONGEST_S:
+        speed = _speed(session, smallest, kernels)
+    return speed
+
+
+def _speed(session: Session, clip: Clip, kernels: str) -> Speed:
+    subject = session.subject(clip, kernels, LEAST_FRAMES)
+    usage, stats = encode_with_stats(subject, session.folder, session.timeout_s(subject))
+    frames_s = sum(frame["wall_s"] for frame in stats["frames"])
+    return Speed(usage.wall_s - frames_s, frames_s / subject.pixels, stats["interpreted"])
+
+
+def shared_deadline(step_deadline: float, left: int) -> float:
+    """When the next of `left` subjects should be done, so that each has its part of a step."""
+    now = time.monotonic()
+    return now + max(step_deadline - now, 0.0) / max(left, 1)

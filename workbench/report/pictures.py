@@ -1,0 +1,180 @@
+"""The report's pictures: every raw sample as a dot, stages as stacked bars, speed-up against Amdahl's law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from workbench.analysis import amdahl
+from workbench.analysis.chosen import Candidate
+from workbench.analysis.stages import ClipStages
+from workbench.analysis.times import ClipTime
+from workbench.report.columns import seconds_column
+from workbench.report.svg import BAD, INK, LINE, MUTED, PAPER, SERIES, canvas, rows_on
+from workbench.stats import median
+
+WIDTH_PX = 860
+_ROW_PX = 26
+CURVE_WORKERS = 16
+# Stages in the order of the flow; the same colour for a stage in every picture. A stage that is not listed comes last, in grey.
+STAGE_COLOURS = {
+    "decision": SERIES[0],
+    "reconstruction": SERIES[1],
+    "entropy": SERIES[2],
+    "rest of the tile": SERIES[7],
+    "deblocking": SERIES[3],
+    "cdef": SERIES[4],
+    "headers": SERIES[5],
+    "input": SERIES[6],
+    "output": SERIES[6],
+}
+
+
+def times_picture(timed: Sequence[ClipTime], labels: Sequence[str]) -> str:
+    """Left: time per frame of each repetition. Right: the same as the deviation from the clip's median, where spread shows."""
+    unit, _ = seconds_column([clip.per_frame_s for clip in timed])
+    scale = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}[unit]
+    with canvas("times", WIDTH_PX, 62 + _ROW_PX * len(timed)) as drawn:
+        left, right = drawn.axes(1, 2, sharey=True, gridspec_kw={"width_ratios": (1, 1)})
+        for row, clip in enumerate(timed):
+            _dots(left, row, [sample / scale for sample in clip.samples], clip.outliers)
+            _dots(right, row, [100 * (sample / clip.per_frame_s - 1) for sample in clip.samples], clip.outliers)
+            if clip.interval is not None:
+                ends = [100 * (end / clip.per_frame_s - 1) for end in (clip.interval.low, clip.interval.high)]
+                right.barh(row, ends[1] - ends[0], left=ends[0], height=0.62, color=LINE, zorder=1)
+        rows_on(left, labels)
+        left.set_xlim(left=0)
+        left.set_title(f"Time per frame, {unit}")
+        right.set_title("Deviation from the clip's median, %")
+        right.axvline(0, color=MUTED, linewidth=0.8, zorder=2)
+        _at_least(right, 3)
+    return drawn.svg
+
+
+def _dots(axes: Any, row: int, values: Sequence[float], odd: Sequence[int]) -> None:
+    """One row of samples; those that do not belong are rings."""
+    usual = [value for at, value in enumerate(values) if at not in odd]
+    axes.scatter(usual, [row] * len(usual), s=26, color=SERIES[0], alpha=0.55, linewidths=0, zorder=3)
+    unusual = [values[at] for at in odd]
+    axes.scatter(unusual, [row] * len(unusual), s=26, facecolors="none", edgecolors=BAD, linewidths=1.2, zorder=3)
+    axes.plot([median(values)] * 2, [row - 0.31, row + 0.31], color=INK, linewidth=1.4, zorder=4)
+
+
+def _at_least(axes: Any, percent: float) -> None:
+    """Show at least this range, so that a tiny spread does not look like a large one."""
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, -percent), max(high, percent))
+
+
+def stages_picture(traced: Sequence[ClipStages], labels: Sequence[str]) -> str:
+    """Share of each stage in a clip's time."""
+    rows = [_shares(clip.stages) for clip in traced]
+    return _stacked("stages", rows, labels, "Share of the time by stage, %", 100)
+
+
+def _shares(stages: Mapping[str, float]) -> dict[str, float]:
+    total = sum(stages.values())
+    return {stage: 100 * spent / total for stage, spent in stages.items()} if total else {}
+
+
+def tile_stages_picture(clip: ClipStages, name: str) -> str:
+    """Time of each tile of one encode by stage, with the mean tile as a line."""
+    unit, _ = seconds_column([sum(tile.values()) for tile in clip.tiles])
+    scale = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}[unit]
+    rows = [{stage: spent / scale for stage, spent in tile.items()} for tile in clip.tiles]
+    mean = sum(sum(row.values()) for row in rows) / len(rows)
+    labels = [f"tile {at}" for at in range(len(rows))]
+    return _stacked(name, rows, labels, f"Time of each tile by stage, {unit}", None, mean)
+
+
+def _stacked(
+    name: str, rows: Sequence[Mapping[str, float]], labels: Sequence[str], title: str, end: float | None, mean: float = 0
+) -> str:
+    present = {stage for row in rows for stage, value in row.items() if value}
+    order = [stage for stage in STAGE_COLOURS if stage in present] + sorted(present - set(STAGE_COLOURS))
+    with canvas(name, WIDTH_PX, 84 + _ROW_PX * len(rows)) as drawn:
+        axes = drawn.axes()
+        lefts = [0.0] * len(rows)
+        for stage in order:
+            widths = [row.get(stage, 0.0) for row in rows]
+            axes.barh(
+                range(len(rows)), widths, left=lefts, height=0.66, color=STAGE_COLOURS.get(stage, MUTED), label=stage, edgecolor=PAPER, linewidth=0.6
+            )
+            lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
+        rows_on(axes, labels)
+        if mean:
+            axes.axvline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+        axes.set_xlim(0, end or max(lefts) * 1.02)
+        axes.set_title(title)
+        drawn.figure.legend(loc="outside lower center", ncols=len(order), handlelength=0.9, handleheight=0.9, columnspacing=1.4)
+    return drawn.svg
+
+
+def selection_picture(chosen: Sequence[Candidate], reachable: int) -> str:
+    """What the choice covers as the seconds are spent."""
+    seconds, covered = [0.0], [0.0]
+    for clip in chosen:
+        seconds.append(seconds[-1] + (clip.seconds or 0.0))
+        covered.append(covered[-1] + 100 * (clip.new_items or 0) / reachable)
+    with canvas("selection", WIDTH_PX, 240) as drawn:
+        axes = drawn.axes()
+        axes.grid(axis="y")
+        axes.plot(seconds, covered, color=SERIES[0], linewidth=1.6, marker="o", markersize=5)
+        for clip, x, y in zip(chosen, seconds[1:], covered[1:], strict=True):
+            axes.annotate(clip.clip, (x, y), xytext=(0, -13), textcoords="offset points", ha="center", color=MUTED, fontsize=8)
+        axes.set_ylim(0, 108)
+        axes.set_xlim(0, seconds[-1] * 1.06 or 1)
+        axes.set_title("Covered lines and branches, % of what the clips can reach")
+        axes.set_xlabel("seconds of encoding")
+    return drawn.svg
+
+
+def speedup_picture(law: amdahl.Fit, cores: int | None) -> str:
+    """Measured speed-ups, the law with its interval, and the ideal line."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    last = max([CURVE_WORKERS, *(point.workers for point in law.points)])
+    workers = [1 + step * (last - 1) / 120 for step in range(121)]
+    off = {found.point.label for found in law.off_law}
+    with canvas("speed-up", WIDTH_PX, 360) as drawn:
+        axes = drawn.axes()
+        axes.grid(axis="y")
+        axes.plot(workers, workers, color=MUTED, linewidth=1, linestyle=(0, (2, 3)), label="ideal: no serial part")
+        if law.interval is not None:
+            low, high = ([_law(end, n) for n in workers] for end in (law.interval.low, law.interval.high))
+            axes.fill_between(workers, low, high, color=SERIES[0], alpha=0.16, linewidth=0, label="95 % interval of the law")
+        axes.plot(workers, [_law(law.p, n) for n in workers], color=SERIES[0], linewidth=1.8, label=f"Amdahl's law, p = {law.p:.3f}")
+        _law_points(axes, [point for point in law.points if point.label not in off], SERIES[1], "measured", filled=True)
+        _law_points(axes, [point for point in law.points if point.label in off], BAD, "measured, off the law", filled=False)
+        if cores is not None and cores < last:
+            axes.axvline(cores, color=LINE, linewidth=1.2)
+            axes.annotate(f"{cores} cores here", (cores, 0.98), xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points", va="top", color=MUTED, fontsize=8)
+        axes.set_xscale("log", base=2)
+        ticks = [n for n in (1, 2, 4, 8, 16, 32, 64, 128) if n <= last]
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
+        axes.xaxis.set_major_formatter(FixedFormatter([str(n) for n in ticks]))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_ylim(0.5, max(1.25 * _law(law.interval.high if law.interval else law.p, last), 2.5))
+        axes.set_title("Speed-up over one worker, times")
+        axes.set_xlabel("workers (tiles encoded at the same time)")
+        axes.legend(loc="upper left")
+    return drawn.svg
+
+
+def _law(p: float, workers: float) -> float:
+    return 1 / ((1 - p) + p / workers)
+
+
+def _law_points(axes: Any, points: Sequence[amdahl.Point], colour: str, label: str, filled: bool) -> None:
+    if points:
+        axes.scatter(
+            [point.workers for point in points],
+            [point.speedup for point in points],
+            s=30,
+            facecolors=colour if filled else "none",
+            edgecolors=colour,
+            linewidths=1.3,
+            alpha=0.8,
+            label=label,
+            zorder=4,
+        )

@@ -1,0 +1,51 @@
+"""Remake a run folder's pages from its records, without measuring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from workbench.analysis.findings import Findings, findings
+from workbench.files import refuse_existing, write_text
+from workbench.record import read_run
+from workbench.report.document import Document, pictures_of
+from workbench.report.flame import flame_page
+from workbench.report.html import html_page
+from workbench.report.markdown import PICTURE_FOLDER, markdown
+from workbench.report.sections import FLAME_NAME, profile_document
+from workbench.report.summary import REPORT_NAME
+from workbench.report.svg import standalone
+
+
+def write_report(folder: Path | str, force: bool = False) -> Path:
+    """Write report.html, report.md, its pictures and flame.html into a run folder; returns the path of report.html.
+
+    The pages follow from records.jsonl alone: the same records give the same bytes. Raises InputError when the folder holds no records,
+    or pages already and `force` is not given; EnvironmentFault when it cannot be written.
+    """
+    return write_pages(findings(read_run(folder)), force)
+
+
+def write_pages(found: Findings, force: bool = False) -> Path:
+    """The same for a run whose findings are at hand."""
+    folder = found.run.folder
+    document = profile_document(found)
+    if found.profiles:
+        refuse_existing(folder / FLAME_NAME, force)
+        write_text(folder / FLAME_NAME, flame_page(found.profiles, f"Flame graph: {document.title}"))
+    return write_document(document, folder, Path(REPORT_NAME).stem, force)
+
+
+def write_document(document: Document, folder: Path, stem: str, force: bool) -> Path:
+    """Write a document as HTML and as Markdown with its pictures; returns the path of the HTML page."""
+    page = folder / f"{stem}.html"
+    text = folder / f"{stem}.md"
+    for path in (page, text):
+        refuse_existing(path, force)
+    pictures = pictures_of(document)
+    if pictures:
+        (folder / PICTURE_FOLDER).mkdir(exist_ok=True)
+    for picture in pictures:
+        write_text(folder / PICTURE_FOLDER / f"{picture.name}.svg", standalone(picture.svg))
+    write_text(text, markdown(document))
+    write_text(page, html_page(document))
+    return page
