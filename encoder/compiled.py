@@ -1,8 +1,9 @@
 """Compiled twins of the plain modules: the walk, the frame filters and the kernels are written once and run in two worlds.
 
-A plain module is ordinary Python. `twin(module)` is a namespace with the same names, in which every function is the numba
+A plain module is ordinary Python. Its twin is a namespace with the same names, in which every function is the numba
 compilation of the original and calls the other twins. So a test, a debugger and coverage.py see the very code that is
-compiled, and no function carries a decorator.
+compiled, and no function carries a decorator. The few functions that Python calls, or that stand in the kernel table, are
+entry points (`compiled`); all others are parts of them.
 
 Everything compiled is kept on disk. Numba's own cache looks at one function's bytecode and would go on using callers of a
 changed callee, so ours lives in a folder named by the hash of every source file of the package (and numba's version).
@@ -25,6 +26,10 @@ from typing import Any
 import numba
 from numba import njit
 from numba.core import event
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.untyped_passes import IRProcessing
 
 PACKAGE = __name__.partition(".")[0]
 PLAIN = tuple(
@@ -71,34 +76,85 @@ def is_plain(module_name: str) -> bool:
     return any(module_name == p or module_name.startswith(p + ".") for p in PLAIN)
 
 
-_twins: dict[str, SimpleNamespace] = {}
+class _PartLibrary(JITCodeLibrary):
+    """Code that only other compiled code calls: kept as LLVM IR until the entry point that uses it is optimized as a whole.
 
-
-def twin(module: ModuleType, cached: bool = True) -> SimpleNamespace:
-    """The compiled twin of a plain module (or of a user's kernel file). Functions are compiled at their first call.
-
-    cached   keep the machine code on disk; off for files that the digest does not cover
+    Numba would optimize every function together with all that it calls and make machine code of it, again at each level of a
+    call tree: several minutes for the walk, against less than one this way.
     """
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """No machine code, no address."""
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        """Asked for once, to give the machine code its environment."""
+        return SimpleNamespace(set_env=lambda _name, _environment: None)
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _KeepAsPart(FunctionPass):
+    """Lower into a _PartLibrary."""
+
+    _name = "keep_as_part"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        return True
+
+
+class _PartCompiler(CompilerBase):
+    def define_pipelines(self) -> list[Any]:
+        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline.add_pass_after(_KeepAsPart, IRProcessing)
+        pipeline.finalize()
+        return [pipeline]
+
+
+_twins: dict[str, dict[str, Any]] = {}
+
+
+def _twin(module: ModuleType) -> dict[str, Any]:
+    """The names of a plain module with every function replaced by its compilation, as a part for entry points."""
     if module.__name__ in _twins:
         return _twins[module.__name__]
-    use_cache()
-    names = dict(module.__dict__)
+    names = _twins[module.__name__] = dict(module.__dict__)
     for name, value in module.__dict__.items():
-        if not isinstance(value, FunctionType):
-            continue
-        if value.__module__ == module.__name__:
-            names[name] = _compile(value, names, cached)
-        elif is_plain(value.__module__):
-            names[name] = getattr(twin(sys.modules[value.__module__]), value.__name__)
-    _twins[module.__name__] = SimpleNamespace(**names)
-    return _twins[module.__name__]
+        if isinstance(value, FunctionType):
+            if value.__module__ == module.__name__:
+                part = njit(pipeline_class=_PartCompiler, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
+                names[name] = part(_copy(value, names))
+            elif is_plain(value.__module__):
+                names[name] = _twin(sys.modules[value.__module__])[value.__name__]
+    return names
 
 
-def _compile(function: FunctionType, names: dict[str, Any], cached: bool) -> Any:
-    """A dispatcher for a copy of `function` that looks its names up in `names`."""
+def _copy(function: FunctionType, names: dict[str, Any]) -> FunctionType:
+    """`function` with its global names looked up in `names`."""
     copy = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
     copy.__module__ = function.__module__
-    return njit(cache=cached, **OPTIONS)(copy)
+    return copy
+
+
+def compiled(module: ModuleType, name: str, cached: bool = True) -> Any:
+    """The compiled entry point for a function of a plain module (or of a user's file): an njit function, compiled when called.
+
+    cached   keep the machine code on disk; off for files that the digest of sources does not cover
+    """
+    if cached:
+        use_cache()
+    return njit(cache=cached, no_cfunc_wrapper=True, **OPTIONS)(_copy(getattr(module, name), _twin(module)))
 
 
 class CompileWatch(event.Listener):
@@ -138,5 +194,22 @@ def walk_functions(interpreted: bool) -> WalkFunctions:
     from encoder.frame import filters
     from encoder.tile import walk
 
-    names: Any = (walk, filters) if interpreted else (twin(walk), twin(filters))
-    return WalkFunctions(names[0].encode_tile, names[1].deblock_frame, names[1].cdef_frame)
+    if interpreted:
+        return WalkFunctions(walk.encode_tile, filters.deblock_frame, filters.cdef_frame)
+    return WalkFunctions(
+        compiled(walk, "encode_tile"), compiled(filters, "deblock_frame"), compiled(filters, "cdef_frame")
+    )
+
+
+def warm(kernels: str, on_function: Callable[[str], None]) -> None:
+    """Compile whatever encoding with a kernel set needs and keep it on disk. `on_function` hears the name of each function.
+
+    Raises KernelError for a kernel set that cannot be used.
+    """
+    from encoder.config import EncoderConfig
+    from encoder.picture import Picture
+    from encoder.stream import encode
+
+    CompileWatch(on_function)
+    for _ in encode([Picture.allocate(64, 64)], EncoderConfig(width=64, height=64, kernels=kernels)):
+        pass

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -77,7 +78,8 @@ class Outputs:
         for stream in self._streams:
             stream.raw.close()  # without a flush: the disk may be full
         for part in self._parts.values():
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # the error that led here says more than one about a file that could not be made
+                part.unlink()
 
 
 class _PartFile(io.FileIO):

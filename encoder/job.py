@@ -1,5 +1,7 @@
 """One run of the command: open the files, encode, measure, write the figures.
 
+The encoder itself, and with it Numba, is imported after the files are open: what is wrong with them is said at once.
+
 The figures of --stats (schema 1) are seconds, bytes and dB. Of the totals, `start_up_s` reaches from the start of the
 process to the moment the encoder asks for its first picture, `compile_s` is spent on compiling (0 once that is in the
 cache), `input_s` and `output_s` on reading and writing, and `wall_s` is the whole, from the start of the process to the
@@ -18,16 +20,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from encoder import compiled, quality, stream
+from encoder import quality
 from encoder.config import EncoderConfig
 from encoder.errors import EncoderError, InputError, KernelError, OutputError
 from encoder.files import Outputs
 from encoder.ivf import IvfWriter, ObuWriter
-from encoder.kernels.load import KernelSet, load_kernels
 from encoder.picture import Picture
 from encoder.y4m import Y4mReader, Y4mWriter
+
+if TYPE_CHECKING:
+    from encoder.kernels.load import KernelSet
+    from encoder.stream import Packet
 
 STATS_SCHEMA = 1
 _OWN_WRITERS: dict[str, type[IvfWriter] | type[ObuWriter]] = {".ivf": IvfWriter, ".obu": ObuWriter}
@@ -67,40 +72,61 @@ class Progress(Protocol):
 
 def warm(options: argparse.Namespace, progress: Progress) -> str:
     """Compile what the kernel set needs into the cache; returns the line to print."""
+    from encoder.compiled import warm as warm_kernels
+
     began = time.perf_counter()
-    compiled.warm(options.kernels, progress.compiling)
+    warm_kernels(options.kernels, progress.compiling)
     return f"kernels {options.kernels} are ready after {time.perf_counter() - began:.1f} s"
 
 
 def encode_files(options: argparse.Namespace, progress: Progress) -> str:
     """Encode the input into the outputs that the options name; returns the line to print."""
-    account = Account(compiled.CompileWatch(progress.compiling))
+    account = Account()
     with Outputs(options.overwrite) as outputs, ExitStack() as inputs:
         if options.stress is None:
             source = open_input(options.input, inputs)
             config = _config(options, source)
-            packets = stream.encode(account.reading(source.pictures(options.skip, options.limit)), config)
+            sink = Sink(options, config, outputs)
+            from encoder.stream import encode
+
+            packets = encode(account.reading(source.pictures(options.skip, options.limit)), config)
         else:
             from encoder.stress import encode_stress
 
             config, packets = encode_stress(options.stress)
-        sink = Sink(options, config, outputs)
-        kernels = load_kernels(config.kernels)
-        account.begin_frames()
-        with _user_kernel_errors(kernels):
-            for packet in packets:
-                account.add(packet, config.psnr)
-                with account.writing():
-                    sink.write(packet)
-                progress.frames(len(account.frames), options.limit, account.frames_s)
-        if not account.frames:
-            skipped = f" after the first {options.skip}" if options.skip else ""
-            raise InputError(f"{options.input}: has no frames{skipped}")
-        with account.writing():
-            sink.close()
-        figures = account.figures(options, config, kernels)
+            sink = Sink(options, config, outputs)
+        figures = _encode(packets, options, config, sink, account, progress)
         sink.write_stats(figures)
     return _summary(figures, account.frames_s)
+
+
+def _encode(
+    packets: Iterator["Packet"],
+    options: argparse.Namespace,
+    config: EncoderConfig,
+    sink: "Sink",
+    account: "Account",
+    progress: Progress,
+) -> dict[str, Any]:
+    """Take the packets to the outputs; returns the figures of the run."""
+    from encoder.compiled import CompileWatch
+    from encoder.kernels.load import load_kernels
+
+    compilation = CompileWatch(progress.compiling)
+    kernels = load_kernels(config.kernels)
+    account.begin_frames()
+    with _user_kernel_errors(kernels):
+        for packet in packets:
+            account.add(packet, config.psnr)
+            with account.writing():
+                sink.write(packet)
+            progress.frames(len(account.frames), options.limit, account.frames_s)
+    if not account.frames:
+        skipped = f" after the first {options.skip}" if options.skip else ""
+        raise InputError(f"{options.input}: has no frames{skipped}")
+    with account.writing():
+        sink.close()
+    return account.figures(options, config, kernels, compilation.seconds)
 
 
 def open_input(name: str, closing: ExitStack) -> Source:
@@ -141,7 +167,7 @@ class Sink:
         )
         self._stats = stats
 
-    def write(self, packet: stream.Packet) -> None:
+    def write(self, packet: "Packet") -> None:
         """Append one temporal unit and its reconstruction."""
         self._writer.write(packet.data, packet.pts, packet.is_key)
         if self._reconstruction:
@@ -164,11 +190,10 @@ class Account:
     input_s, output_s   seconds spent on reading and writing
     """
 
-    def __init__(self, compilation: compiled.CompileWatch) -> None:
+    def __init__(self) -> None:
         now = time.perf_counter()
         self._process_began = now - _process_age_s()
         self._frames_began = now
-        self._compilation = compilation
         self._source: Picture | None = None
         self.frames: list[dict[str, Any]] = []
         self.input_s = self.output_s = 0.0
@@ -200,7 +225,7 @@ class Account:
                 return
             yield self._source
 
-    def add(self, packet: stream.Packet, measure: bool) -> None:
+    def add(self, packet: "Packet", measure: bool) -> None:
         """Enter a frame; with `measure`, compare it with the picture that was read last, which is its source."""
         frame = dict(packet.stats)
         if measure:
@@ -209,7 +234,9 @@ class Account:
             frame["psnr"] = [quality.psnr(error) for error in frame["mse"]]
         self.frames.append(frame)
 
-    def figures(self, options: argparse.Namespace, config: EncoderConfig, kernels: KernelSet) -> dict[str, Any]:
+    def figures(
+        self, options: argparse.Namespace, config: EncoderConfig, kernels: "KernelSet", compile_s: float
+    ) -> dict[str, Any]:
         """Everything that --stats writes."""
         total: dict[str, Any] = {"frames": len(self.frames), "bytes": sum(frame["bytes"] for frame in self.frames)}
         if config.psnr:
@@ -220,7 +247,7 @@ class Account:
         total |= {
             "wall_s": time.perf_counter() - self._process_began,
             "start_up_s": self._frames_began - self._process_began,
-            "compile_s": self._compilation.seconds,
+            "compile_s": compile_s,
             "input_s": self.input_s,
             "output_s": self.output_s,
         }
@@ -284,7 +311,7 @@ def _open_writer(output: BinaryIO, suffix: str, config: EncoderConfig) -> Writer
 
 
 @contextmanager
-def _user_kernel_errors(kernels: KernelSet) -> Iterator[None]:
+def _user_kernel_errors(kernels: "KernelSet") -> Iterator[None]:
     """What a user's kernel raises, as one line that names the place in the user's file."""
     try:
         yield

@@ -83,7 +83,7 @@ class Y4mWriter:
     def __init__(self, stream: BinaryIO, width: int, height: int, fps: Fraction) -> None:
         self._stream = stream
         rate = f"{fps.numerator}:{fps.denominator}"
-        stream.write(b"%s W%d H%d F%s Ip C420jpeg\n" % (MAGIC, width, height, rate.encode()))
+        stream.write(b"%s W%d H%d F%s Ip A1:1 C420jpeg\n" % (MAGIC, width, height, rate.encode()))
 
     def write(self, picture: Picture) -> None:
         """Append the visible samples of a picture."""

@@ -46,11 +46,17 @@ def make_clip(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def process_environment() -> dict[str, str]:
     """The environment for processes that import what this one imports."""
     paths = [str(PACKAGES), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+@pytest.fixture(scope="session")
+def compiled_kernels(process_environment: dict[str, str]) -> None:
+    """Fills the cache of compiled code, where it is empty: a minute or two that no single test should pay for."""
+    subprocess.run([sys.executable, "-m", "encoder", "--warm", "--quiet"], env=process_environment, check=True)
 
 
 @pytest.fixture
@@ -60,7 +66,13 @@ def run_encoder(tmp_path: Path, process_environment: dict[str, str]) -> Callable
     def run(*arguments: object, stdin: bytes | None = None, **options: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "encoder", *map(str, arguments)]
         done = subprocess.run(
-            command, input=stdin or b"", capture_output=True, cwd=tmp_path, env=process_environment, timeout=300, **options
+            command,
+            input=stdin or b"",
+            capture_output=True,
+            cwd=tmp_path,
+            env=process_environment,
+            timeout=300,
+            **options,
         )
         return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 

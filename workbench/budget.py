@@ -1,4 +1,4 @@
-"""Seconds for a run of several steps: each may use its share of what is left, and what one does not use the later ones have."""
+"""Seconds for a run of several steps: each has its share of what is left, so what one leaves the later ones have."""
 
 from __future__ import annotations
 
@@ -30,12 +30,8 @@ class Budget:
         finally:
             self._ends += time.monotonic() - began
 
-    def share_s(self, step: str) -> float:
-        """The seconds that a step would have if it began now."""
-        return self.left_s * self._weights[step] / sum(self._weights.values())
-
     def begin(self, step: str) -> float:
         """The monotonic time at which a step that begins now should end; its weight no longer counts for the others."""
-        deadline = time.monotonic() + self.share_s(step)
+        share = self._weights[step] / sum(self._weights.values())
         del self._weights[step]
-        return deadline
+        return time.monotonic() + self.left_s * share

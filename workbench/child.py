@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from workbench import units
-from workbench.errors import EnvironmentFault, SubjectError
+from workbench.errors import EnvironmentFault, SubjectError, SubjectTimeout
 
 _LAUNCHER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")))
 _running: set[int] = set()  # process groups of children, by the launcher's id
@@ -66,10 +66,13 @@ def run(
 
     environment   entries added to ours
     check         raise SubjectError when it ends with another status than 0
-    Raises SubjectError when it hangs or fails, EnvironmentFault when it cannot be started.
+    Raises SubjectTimeout when it hangs, SubjectError when it fails, EnvironmentFault when it cannot be started.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaint:
         report = _launch(command, timeout_s, dict(os.environ) | dict(environment or {}), output, complaint)
+        if report is None:
+            seen = f"still running after {units.seconds(timeout_s)}, killed; does it hang?"
+            raise SubjectTimeout(f"{shlex.join(command)}: {seen}", _text(output))
         finished = Finished(_usage(command, report), _text(output), _text(complaint))
     if check and finished.usage.exit_status != 0:
         raise SubjectError(f"{shlex.join(command)}: {describe_failure(finished)}")
@@ -111,8 +114,8 @@ def together(jobs: Sequence[Callable[[], Result]], workers: int) -> list[Result]
 
 def _launch(
     command: Sequence[str], timeout_s: float, environment: Mapping[str, str], output: IO[bytes], complaint: IO[bytes]
-) -> str:
-    """Run `command` under launch.py in a process group of its own and return the launcher's report, JSON."""
+) -> str | None:
+    """Run `command` under launch.py in a process group of its own: launch.py's report, or None at the time limit."""
     read_end, write_end = os.pipe()
     with open(read_end, encoding="utf-8") as pipe:
         try:
@@ -132,11 +135,8 @@ def _launch(
         _running.add(launcher.pid)
         try:
             launcher.wait(timeout_s)
-        except subprocess.TimeoutExpired as error:
-            raise SubjectError(
-                f"{shlex.join(command)}: still running after {units.seconds(timeout_s)}, killed; "
-                "it hangs, or the clip is too long for it: try fewer --frames"
-            ) from error
+        except subprocess.TimeoutExpired:
+            return None
         finally:
             _running.discard(launcher.pid)
             _kill_group(launcher.pid)

@@ -10,8 +10,8 @@ from typing import Any
 
 from workbench import child
 from workbench.child import Usage
-from workbench.errors import SubjectError
-from workbench.subject import Subject
+from workbench.errors import InputError, SubjectError
+from workbench.subject import Encoder, Subject
 
 STREAM = "stream.ivf"
 STATS = "stats.json"
@@ -23,9 +23,27 @@ def without_folder(words: Sequence[str], folder: Path) -> tuple[str, ...]:
     return tuple(word.removeprefix(f"{folder}/") for word in words)
 
 
+def warm(encoder: Encoder, kernels: str, timeout_s: float) -> Usage:
+    """Compile what a kernel set needs into the encoder's cache. Raises as `encode` does."""
+    return _run((*encoder.start, "--warm", "--kernels", kernels, "-q"), encoder, timeout_s)
+
+
 def encode(subject: Subject, folder: Path, timeout_s: float, *more: str) -> Usage:
-    """Encode into `folder`/stream.ivf, with `more` options. Raises SubjectError when the encoder fails or hangs."""
-    return child.run(subject.command(folder / STREAM, *more), timeout_s, subject.encoder.environment).usage
+    """Encode into `folder`/stream.ivf, with `more` options. Raises SubjectError when the encoder fails or
+    hangs, InputError when it does not take the input or an option."""
+    return _run(subject.command(folder / STREAM, *more), subject.encoder, timeout_s)
+
+
+def _run(command: Sequence[str], encoder: Encoder, timeout_s: float) -> Usage:
+    """Run the encoder; what it calls bad input (exit status 2) is bad input of ours, in its own words."""
+    finished = child.run(command, timeout_s, encoder.environment, check=False)
+    if finished.usage.exit_status == InputError.exit_status:
+        raise InputError(
+            child.last_line(finished) or f"{shlex.join(command)}: exit status 2, and nothing on standard error"
+        )
+    if finished.usage.exit_status != 0:
+        raise SubjectError(f"{shlex.join(command)}: {child.describe_failure(finished)}")
+    return finished.usage
 
 
 def encode_with_stats(subject: Subject, folder: Path, timeout_s: float, *more: str) -> tuple[Usage, dict[str, Any]]:

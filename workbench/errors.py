@@ -4,7 +4,8 @@ WorkbenchError            2  usage or bad input
 ├── InputError            2  a file, folder, option or kernel that cannot be used
 ├── OutputsDifferError    4  streams or kernels that should agree do not, or a stream does not decode
 └── EnvironmentFault      5  missing clip, wrong checksum, missing tool, full disk
-    └── SubjectError      5  the measured program died, hung or wrote no usable output
+    └── SubjectError      5  the measured program died or wrote no usable output
+        └── SubjectTimeout  5  it was still running at its time limit
 """
 
 from __future__ import annotations
@@ -33,4 +34,12 @@ class EnvironmentFault(WorkbenchError):
 
 
 class SubjectError(EnvironmentFault):
-    """The measured program died, hung or wrote no usable output."""
+    """The measured program died or wrote no usable output."""
+
+
+class SubjectTimeout(SubjectError):
+    """The measured program was still running at its time limit; `output` is what it had written to standard output."""
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output

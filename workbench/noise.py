@@ -35,7 +35,8 @@ def warnings(usages: Sequence[Usage], repeat: str, expected_waiting: bool = Fals
 def _few(walls: Sequence[float], repeat: str) -> list[str]:
     if len(walls) >= FEW_REPETITIONS:
         return []
-    return [f"only {len(walls)} repetitions, too few to know the spread; {repeat}"]
+    plural = "" if len(walls) == 1 else "s"
+    return [f"only {len(walls)} repetition{plural}, too few to know the spread; {repeat}"]
 
 
 def _slow_start(walls: Sequence[float]) -> list[str]:

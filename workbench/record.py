@@ -65,14 +65,24 @@ class Run:
 class RunWriter:
     """Appends records to a new run folder's file; each line is closed in the file before the next is measured."""
 
-    def __init__(self, folder: Path, verb: str, arguments: Sequence[str], machine: Mapping[str, Any]) -> None:
-        """Create the file with its header line. Raises EnvironmentFault when the folder cannot be written."""
+    def __init__(
+        self,
+        folder: Path,
+        verb: str,
+        arguments: Sequence[str],
+        machine: Mapping[str, Any],
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Create the file with its header line; `about` adds entries to it.
+
+        Raises InputError when the folder holds records, EnvironmentFault when it cannot be written.
+        """
         self.folder = folder
         self._path = folder / RECORDS_NAME
         self._began = time.monotonic()
         header = {"schema": SCHEMA, "kind": "run", "verb": verb, "arguments": list(arguments), "machine": dict(machine)}
         started = datetime.now().astimezone().isoformat(timespec="seconds")
-        self._append({**header, "started": started}, mode="x")
+        self._append({**header, **(about or {}), "started": started}, mode="x")
 
     def write(self, *records: Record) -> None:
         """Append the records."""

@@ -138,7 +138,8 @@ def student_t(degrees_of_freedom: int) -> float:
     if degrees_of_freedom <= len(_STUDENT_T_95):
         return _STUDENT_T_95[degrees_of_freedom - 1]
     z = 1.959964
-    return z + (z**3 + z) / (4 * degrees_of_freedom)
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    return z + (z**3 + z) / (4 * degrees_of_freedom) + second / degrees_of_freedom**2
 
 
 def geometric_mean(ratios: Sequence[float]) -> float:

@@ -3,7 +3,7 @@
 Both work on ranges of superblock rows, so that threads can share a frame. Rows of one pass may run in any order and at the
 same time; each pass starts when the pass before it is done everywhere:
 
-    deblock_vertical_edges  ->  deblock_horizontal_edges  ->  copy the samples  ->  cdef_rows from the copy into the frame
+    deblock_rows pass 0  ->  deblock_rows pass 1  ->  copy the samples  ->  cdef_rows from the copy into the frame
 
 Left out because the encoder does not use it: segmentation, delta_lf, loop_filter_delta_enabled, lossless. So one level holds
 for all edges of a plane and direction.
@@ -70,9 +70,8 @@ class FilterView(Record):
 
 def deblock_frame(k, f):
     """Loop filter process (spec 7.14.1) in place."""
-    sb_rows = superblock_rows(f)
-    deblock_vertical_edges(k, f, 0, sb_rows)
-    deblock_horizontal_edges(k, f, 0, sb_rows)
+    for pass_number in range(2):
+        deblock_rows(k, f, pass_number, 0, superblock_rows(f))
     return 0
 
 
@@ -86,44 +85,32 @@ def superblock_rows(f):
     return (f.mi_rows + SB_MI - 1) // SB_MI
 
 
-def deblock_vertical_edges(k, f, sb_row_start, sb_row_end):
-    """The first pass of spec 7.14.1 on some superblock rows."""
-    return _deblock_edges(k, f, True, sb_row_start, sb_row_end)
+def deblock_rows(k, f, pass_number, sb_row_start, sb_row_end):
+    """One pass of the loop filter process (spec 7.14.1) on some superblock rows: 0 vertical edges, 1 horizontal edges.
 
-
-def deblock_horizontal_edges(k, f, sb_row_start, sb_row_end):
-    """The second pass of spec 7.14.1 on some superblock rows. The edge at the top of a row changes samples of the row above."""
-    return _deblock_edges(k, f, False, sb_row_start, sb_row_end)
-
-
-def _deblock_edges(k, f, vertical, sb_row_start, sb_row_end):
-    """All edges of one direction that are on screen; rows and columns count units of 4x4 samples of the plane."""
+    Pass 1 also changes the last samples of the superblock row above the first.
+    """
     if f.loop_filter_level[0] == 0 and f.loop_filter_level[1] == 0:
         return 0
     for plane in range(3):
-        level = _filter_level(f, plane, vertical)
+        # Spec 7.14.5 without segments and deltas.
+        level = f.loop_filter_level[plane + 1 if plane > 0 else pass_number]
         if level == 0:
             continue
         sub = 1 if plane > 0 else 0
+        # What is on screen, in units of 4x4 samples of the plane.
         rows = (((f.height + 3) >> 2) + sub) >> sub
         cols = (((f.width + 3) >> 2) + sub) >> sub
         for sb_row in range(sb_row_start, sb_row_end):
-            first = (sb_row * SB_MI) >> sub
-            end = min(rows, first + (SB_MI >> sub))
-            if vertical:
-                for col in range(1, cols):
-                    _deblock_line(k, f, plane, vertical, level, col, first, end)
-            else:
-                for row in range(max(1, first), end):
-                    _deblock_line(k, f, plane, vertical, level, row, 0, cols)
+            top = (sb_row * SB_MI) >> sub
+            bottom = min(rows, top + (SB_MI >> sub))
+            # Lines run along the edges. The picture's own border is none.
+            vertical = pass_number == 0
+            lines = (1, cols) if vertical else (max(1, top), bottom)
+            first, end = (top, bottom) if vertical else (0, cols)
+            for line in range(lines[0], lines[1]):
+                _deblock_line(k, f, plane, vertical, level, line, first, end)
     return 0
-
-
-def _filter_level(f, plane, vertical):
-    """Adaptive filter strength selection process (spec 7.14.5) without segments and deltas."""
-    if plane > 0:
-        return f.loop_filter_level[plane + 1]
-    return f.loop_filter_level[0 if vertical else 1]
 
 
 def _deblock_line(k, f, plane, vertical, level, line, first, end):
@@ -210,11 +197,10 @@ def _cdef_superblock(k, f, source, mi_row, mi_col, idx, padded, found):
         return 0
     if _find_directions(k, f, source, mi_row, mi_col, y_pri + uv_pri, found) == 0:
         return 0
-    if y_pri + y_sec > 0:
-        _cdef_plane(k, f, source, 0, mi_row, mi_col, y_pri, y_sec, f.cdef_damping, padded, found)
-    if uv_pri + uv_sec > 0:
-        _cdef_plane(k, f, source, 1, mi_row, mi_col, uv_pri, uv_sec, f.cdef_damping - 1, padded, found)
-        _cdef_plane(k, f, source, 2, mi_row, mi_col, uv_pri, uv_sec, f.cdef_damping - 1, padded, found)
+    for plane in range(3):
+        pri_strength, sec_strength = (uv_pri, uv_sec) if plane > 0 else (y_pri, y_sec)
+        if pri_strength + sec_strength > 0:
+            _cdef_plane(k, f, source, plane, mi_row, mi_col, pri_strength, sec_strength, padded, found)
     return 0
 
 
@@ -239,11 +225,12 @@ def _is_skipped(f, mi):
     return f.skip[mi] != 0 and f.skip[mi + 1] != 0 and f.skip[below] != 0 and f.skip[below + 1] != 0
 
 
-def _cdef_plane(k, f, source, plane, mi_row, mi_col, pri_strength, sec_strength, damping, padded, found):
+def _cdef_plane(k, f, source, plane, mi_row, mi_col, pri_strength, sec_strength, padded, found):
     """CDEF filter process (spec 7.15.3) on the found blocks in one plane of a 64x64 area."""
     _pad(f, source, plane, mi_row, mi_col, padded)
     stride = f.stride[plane]
     side = 4 if plane > 0 else 8
+    damping = f.cdef_damping - 1 if plane > 0 else f.cdef_damping
     at = f.origin[plane] + (mi_row // 2) * side * stride + (mi_col // 2) * side
     for i in range(64):
         if found[i] < 0:
@@ -289,9 +276,12 @@ def _pad(f, source, plane, mi_row, mi_col, padded):
     side = 64 >> sub
     left = max(0, x0 - CDEF_BORDER)
     count = min(cols, x0 + side + CDEF_BORDER) - left
-    padded[:] = CDEF_UNAVAILABLE
+    for i in range(PADDED_SIZE):
+        padded[i] = CDEF_UNAVAILABLE
+    # Plain loops: slices would take numba five seconds longer to compile.
     for y in range(max(0, y0 - CDEF_BORDER), min(rows, y0 + side + CDEF_BORDER)):
         to = (y - y0 + CDEF_BORDER) * PADDED_STRIDE + left - x0 + CDEF_BORDER
         at = f.origin[plane] + y * f.stride[plane] + left
-        padded[to : to + count] = source[at : at + count]
+        for x in range(count):
+            padded[to + x] = source[at + x]
     return 0

@@ -1,14 +1,17 @@
-"""The one-dimensional transforms of the specification (7.13.2) as programs: data that each kernel set executes in its own way.
+"""The one-dimensional transforms of the specification (7.13.2) as programs: data that each kernel set runs its own way.
 
-An inverse DCT, ADST8 or ADST16 is a row of steps on an array T, each on two of its elements. The transform itself is linear
-but for rounding, so the forward transform needs no second design: it is the transpose, the same steps from last to first,
-each transposed.
+An inverse DCT, ADST8 or ADST16 is a row of steps on an array T, each on two of its elements:
 
-    inverse   T[i] = in[input_order[i]];               the steps in order;        out[i] = output_sign[i] * T[output_order[i]]
-    forward   T[output_order[i]] = output_sign[i] * in[i];  the steps from the last;  out[input_order[i]] = T[i]
+    ROTATION  T[a], T[b] = round2(m00 * T[a] + m01 * T[b], 12), round2(m10 * T[a] + m11 * T[b], 12)
+              function B of the specification
+    SUM       T[a], T[b] = T[a] + T[b], T[a] - T[b]
+              function H of the specification; the inverse clips both to its intermediate range
 
-    ROTATION  T[a], T[b] = round2(m00 * T[a] + m01 * T[b], 12), round2(m10 * T[a] + m11 * T[b], 12)    B of the specification
-    SUM       T[a], T[b] = T[a] + T[b], T[a] - T[b]; the inverse clips both to its intermediate range    H of the specification
+But for rounding the whole is linear, so the forward transform needs no second design. It is the transpose: the same
+steps from the last to the first, each transposed.
+
+    inverse   T[i] = in[input_order[i]]; the steps; out[i] = output_sign[i] * T[output_order[i]]
+    forward   T[output_order[i]] = output_sign[i] * in[i]; the transposed steps; out[input_order[i]] = T[i]
 
 ADST4 and the identities are not made of such steps; their numbers stand at the end.
 """
@@ -145,13 +148,9 @@ def _adst(n: int) -> Program:
 
 PROGRAMS: tuple[Program, ...] = (*(_dct(n) for n in range(2, 7)), _adst(3), _adst(4))
 """DCT4 to DCT64, then ADST8 and ADST16."""
-
-
-def program_number(kind: int, log2_size: int) -> int:
-    """Place in PROGRAMS of the inverse transform of a kind: DCT, or an ADST of 8 or 16 elements. Plain subset."""
-    if kind == DCT:
-        return log2_size - 2
-    return log2_size + 2
+PROGRAM_NUMBER = np.array([[0, 1, 2, 3, 4], [-1, 5, 6, -1, -1], [-1, 5, 6, -1, -1], [-1] * 5])
+"""Place among PROGRAMS for each kind and size (4 to 64), -1 where no program is. A flipped ADST is an ADST with its
+samples in reverse order."""
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
@@ -159,25 +158,32 @@ def _padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
     return np.array([[*row, *(0,) * (64 - len(row))] for row in rows])
 
 
-# The same programs as arrays, for code in the plain subset: program p has the steps from FIRST_STEP[p] up to FIRST_STEP[p + 1].
+# The programs as arrays, for the plain subset: program p has the steps from FIRST_STEP[p] up to FIRST_STEP[p + 1].
 STEPS = np.array([step for program in PROGRAMS for step in program.steps])
 FIRST_STEP = np.array(list(accumulate((len(program.steps) for program in PROGRAMS), initial=0)))
 INPUT_ORDER = _padded([program.input_order for program in PROGRAMS])
 OUTPUT_ORDER = _padded([program.output_order for program in PROGRAMS])
 OUTPUT_SIGN = _padded([program.output_sign for program in PROGRAMS])
 
-ADST4 = np.array([[1321, 3344, 3803, 2482], [2482, 3344, -1321, -3803], [3344, 0, -3344, 3344], [3803, -3344, 2482, -1321]])
-"""Inverse ADST of 4 elements: out = round2(ADST4 @ in, 12), which is spec 7.13.2.6 multiplied out (SINPI_4_9 = SINPI_1_9 +
-SINPI_2_9)."""
+_SINPI_1_9, _SINPI_2_9, _SINPI_3_9, _SINPI_4_9 = 1321, 2482, 3344, 3803
+ADST4 = np.array(
+    [
+        [_SINPI_1_9, _SINPI_3_9, _SINPI_4_9, _SINPI_2_9],
+        [_SINPI_2_9, _SINPI_3_9, -_SINPI_1_9, -_SINPI_4_9],
+        [_SINPI_3_9, 0, -_SINPI_3_9, _SINPI_3_9],
+        [_SINPI_4_9, -_SINPI_3_9, _SINPI_2_9, -_SINPI_1_9],
+    ]
+)
+"""Inverse ADST of 4 elements: out = round2(ADST4 @ in, 12). That is spec 7.13.2.6 multiplied out, with
+SINPI_1_9 + SINPI_2_9 = SINPI_4_9."""
 IDENTITY_SCALE = np.array([5793, 2 * 4096, 11586, 4 * 4096])
-"""Identity of 4, 8, 16 and 32 elements: out = round2(in * scale, 12) (spec 7.13.2.11 to 7.13.2.14; exact where scale is a
-multiple of 4096)."""
+"""Identity of 4, 8, 16 and 32 elements: out = round2(in * scale, 12) (spec 7.13.2.11 to 7.13.2.14)."""
 
 ROW_SHIFT = table("transform_row_shift")[:5]
 """Right shift behind the row transforms of the inverse, for each square transform size (spec 7.13.3)."""
 COLUMN_SHIFT = 4
 """Right shift behind the column transforms of the inverse."""
 FORWARD_SHIFTS = np.array([[4, 0, 2], [3, 0, 2], [3, 1, 2], [3, 3, 2], [3, 5, 2]])
-"""Of the forward transform, for each square size: shift to the left in front of the column transforms, to the right between
-columns and rows, and to the right at the end. They make up for the gain of the inverse. Until the last shift all values carry
-two bits of fraction or more, and for residuals of -255..255 their products with 12-bit factors still fit 32 bits."""
+"""Of the forward transform, for each square size: shift to the left in front of the column transforms, to the right
+between columns and rows, and to the right at the end. They make up for the gain of the inverse. Until the last shift
+all values carry two bits of fraction or more; for residuals of -255..255 products with 12-bit factors fit 32 bits."""

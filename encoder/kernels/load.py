@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from encoder.compiled import twin
+from encoder.compiled import compiled
 from encoder.errors import KernelError
 from encoder.kernels.table import SLOTS, Kernels, Slot
 
@@ -91,7 +91,7 @@ def _body(slot: Slot, source: str) -> tuple[Callable[..., int], str]:
     origin = source
     if not hasattr(module, slot.name):
         module, origin = import_module(f"encoder.kernels.set_python.{slot.family}"), f"{source} from python"
-    return _compile(slot, getattr(twin(module), slot.name)), f"{origin}.{slot.family}"
+    return _compile(slot, compiled(module, slot.name)), f"{origin}.{slot.family}"
 
 
 def _compile(slot: Slot, dispatcher: Any) -> Any:
@@ -120,7 +120,7 @@ def _user_body(slot: Slot, source: str) -> Any:
             f"kernel {slot.name}: {source} takes {inspect.signature(plain)}, the slot gives {wanted} arguments: {_arguments(slot)}"
         ) from None
     if not hasattr(function, "py_func"):
-        function = getattr(twin(inspect.getmodule(function) or _loaded[path], cached=False), function_name)
+        function = compiled(_loaded[path], function_name, cached=False)
     return _compile_user(slot, source, function)
 
 

@@ -69,9 +69,9 @@ _DECLARED = [
         SMOOTH_H_PRED (spec 7.11.2.6)."""),
     Slot("predict_directional", "intra", _void(*_EDGES, i64, i64, i64), """
         (dst, dst_at, stride, w, h, above, above_at, left, left_at, angle, upsample_above, upsample_left)
-        Directional prediction from edges already filtered and upsampled (spec 7.11.2.4 steps 5 to 12), for every angle that a
-        directional mode and its delta give, 3 < angle < 267 degrees, 90 and 180 included. upsample_* are 0 or 1: with 1 the
-        edge holds two entries a sample, from index at - 2 on."""),
+        Directional prediction from edges already filtered and upsampled (spec 7.11.2.4 steps 5 to 11), for every angle that
+        a directional mode and its delta give, 36..212 degrees, 90 and 180 included. upsample_* are 0 or 1: with 1, which
+        asks for w + h <= 16, the edge holds two entries a sample, from index at - 2 on."""),
     Slot("filter_edge", "intra", _void(u8s, i64, i64, i64), """
         (edge in/out, edge_at, size, strength)
         Intra edge filter (spec 7.11.2.12) in place over edge[edge_at - 1] .. edge[edge_at + size - 2]; the first entry is read,
@@ -105,23 +105,28 @@ _DECLARED = [
     # --- transform and quantization; tx_size is TX_4X4 .. TX_64X64 (0..4, square), tx_type DCT_DCT .. H_FLIPADST of spec 6.10.19
     Slot("forward_transform", "transform", _void(i32s, i32s, i64, i64), """
         (residual, coefs out, tx_size, tx_type)
-        The encoder's own transform, the mirror image of the inverse: inverse_transform_add of the unquantized coefficients gives
-        the residual back but for rounding. residual is packed w x h, row by row. Types: DCT_DCT at all sizes; ADST and identity
-        combinations (0..3, 9, 10, 11) up to 16x16; IDTX also at 32x32. Residuals are -255..255."""),
+        The encoder's own transform, the transpose of the inverse: inverse_transform_add of the unquantized coefficients
+        gives the residual back to within 1 (64x64: what it has of the 32 lowest frequencies, to within 2). residual is
+        packed w x h, row by row, and holds -255..255. Sizes and types as inverse_transform_add. Coefficients, which fit 16
+        bits, are those of the orthonormal transform times 8 up to 16x16, 4 at 32x32, 2 at 64x64, with every type."""),
     Slot("inverse_transform_add", "transform", _void(i32s, u8s, i64, i64, i64, i64, i64), """
         (coefs, dst in/out, dst_at, dst_stride, tx_size, tx_type, eob)
-        2D inverse transform (spec 7.13.3) of dequantized coefficients, added to dst and clipped to 8 bits (spec 7.12.3). eob > 0:
-        coefficients of scan position eob and later are zero (a hint for speed; the result does not depend on it). All 16 types
-        up to 16x16, DCT_DCT and IDTX at 32x32, DCT_DCT at 64x64."""),
+        2D inverse transform (spec 7.13.3) of dequantized coefficients of 16 bits, added to dst and clipped to 8 bits (spec
+        7.12.3). eob > 0: coefficients of scan position eob and later are zero (a hint for speed; the result does not depend
+        on it). All 16 types up to 16x16, DCT_DCT and IDTX at 32x32, DCT_DCT at 64x64. Where intermediate values leave the
+        range that bitstream conformance asks for, the result is the specification's arithmetic with unlimited integers."""),
     Slot("quantize", "transform", i64(i32s, i32s, i16s, i64, i64, i64, i64, i64, i64, i64), """
         (coefs, levels out, scan, scan_at, count, dc_q, ac_q, shift, dc_round, ac_round) -> eob
-        level = min(((abs(coef) << shift) + (q * round >> 8)) // q, 2 ** 19) with the sign of coef; q and round are the dc ones at position 0. levels[p] for
-        all count positions; eob = 1 + the last scan index i with levels[scan[scan_at + i]] != 0, 0 if none. round 0..128 of 256."""),
+        level = min(((abs(coef) << shift) + (q * round >> 8)) // q, 2 ** 19) with the sign of coef; q and round are the dc
+        ones at position 0. levels[p] for all count positions; eob = 1 + the last scan index i with
+        levels[scan[scan_at + i]] != 0, 0 if none. round 0..128 of 256; shift 0 up to 16x16, 1 at 32x32, 2 at 64x64."""),
     Slot("dequantize", "transform", _void(i32s, i32s, i64, i64, i64, i64), """
         (levels, coefs out, count, dc_q, ac_q, shift)
-        Spec 7.12.3 without quantizer matrix, 8 bits: (abs(level) * q & 0xFFFFFF) >> shift, signed, clipped to 16 bits."""),
+        Spec 7.12.3 without quantizer matrix, 8 bits: (abs(level) * q & 0xFFFFFF) >> shift, signed, clipped to 16 bits.
+        shift is the base 2 logarithm of the spec's dqDenom: 0 up to 16x16, 1 at 32x32, 2 at 64x64."""),
     Slot("coefficient_error", "transform", i64(i32s, i32s, i64), """
-        (a, b, count) -> sum of squared differences of two coefficient blocks."""),
+        (a, b, count) -> sum of squared differences of two coefficient blocks of 16 bits. But for rounding and clipping it is
+        the squared error of the samples times 64 up to 16x16, times 16 at 32x32, times 4 at 64x64, with every type."""),
     # --- frame filters
     Slot("deblock_edge", "deblock", _void(u8s, i64, i64, i64, i64, i64, i64, i64, i64), """
         (samples in/out, at, across, along, count, filter_size, level, sharpness, plane)

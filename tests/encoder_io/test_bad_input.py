@@ -62,7 +62,9 @@ def clip(tmp_path: Path) -> Path:
         ("bad.y4m", b"YUV4MPEG2 Wx H16\n", "bad Y4M header: width is 'x', not a number"),
     ],
 )
-def test_input(assert_refused: Callable[..., None], tmp_path: Path, name: str, data: bytes | None, message: str) -> None:
+def test_input(
+    assert_refused: Callable[..., None], tmp_path: Path, name: str, data: bytes | None, message: str
+) -> None:
     if data is not None:
         (tmp_path / name).write_bytes(data)
     assert_refused(2, message, name, "-o", "out.ivf", "--kernels", "python")
@@ -81,7 +83,9 @@ def test_input_on_a_pipe(assert_refused: Callable[..., None]) -> None:
 
 
 def test_skipping_every_frame(assert_refused: Callable[..., None], clip: Path) -> None:
-    assert_refused(2, "clip.y4m: has no frames after the first 3", clip, "-o", "out.ivf", "--skip", 3, "--kernels", "python")
+    assert_refused(
+        2, "clip.y4m: has no frames after the first 3", clip, "-o", "out.ivf", "--skip", 3, "--kernels", "python"
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,10 @@ def test_skipping_every_frame(assert_refused: Callable[..., None], clip: Path) -
         ("-o out.ivf --reconstruction clip.y4m -y", "clip.y4m: is the input, an output needs another name"),
         ("-o absent/out.ivf", "absent/out.ivf: there is no folder"),
         ("-o /proc/out.ivf", "/proc/out.ivf: cannot be written"),
-        ("-o out.ivf --quantizer 0", "quantizer (base_q_idx) is 0, accepted: 1 to 255: 0 is lossless, not supported yet"),
+        (
+            "-o out.ivf --quantizer 0",
+            "quantizer (base_q_idx) is 0, accepted: 1 to 255: 0 is lossless, not supported yet",
+        ),
         ("-o out.ivf --quantizer 256", "quantizer (base_q_idx) is 256, accepted: 1 to 255"),
         ("-o out.ivf --speed 11", "speed is 11, accepted: 0 to 10"),
         ("-o out.ivf --threads 0", "threads is 0, accepted: 1 to 1024"),
@@ -137,6 +144,7 @@ def raises({PARAMETERS}):
 """
 
 
+@pytest.mark.usefixtures("compiled_kernels")
 @pytest.mark.parametrize("kernel_set", ["python", "numba"])
 def test_a_user_kernel_that_raises(assert_refused: Callable[..., None], clip: Path, kernel_set: str) -> None:
     clip.with_name("mine.py").write_text(USER_KERNELS)
@@ -145,20 +153,33 @@ def test_a_user_kernel_that_raises(assert_refused: Callable[..., None], clip: Pa
 
 @pytest.mark.parametrize("suffix", ["ivf", "mp4", "webm"])
 def test_a_full_disk(assert_refused: Callable[..., None], clip: Path, suffix: str) -> None:
-    """The system lets no file of the process grow beyond 600 bytes; two reconstructed frames are more."""
+    """The system lets no file of the process grow beyond 300 bytes; one reconstructed frame is more."""
 
     def no_room() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
 
     options = ("--reconstruction", "rec.y4m", "--kernels", "python")
-    assert_refused(5, "rec.y4m: no room", clip, "-o", f"out.{suffix}", *options, preexec_fn=no_room)
+    assert_refused(
+        5,
+        ": no room (File too large), nothing is written; free some space",
+        clip,
+        "-o",
+        f"out.{suffix}",
+        *options,
+        preexec_fn=no_room,
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run(tmp_path: Path, process_environment: dict[str, str], number: signal.Signals) -> None:
     command = [sys.executable, "-m", "encoder", "-", "-o", "out.mkv", "--kernels", "python"]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=process_environment
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=process_environment,
     ) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.write(HEADER + FRAME)  # and then no more, so that it waits for the second frame

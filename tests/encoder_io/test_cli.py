@@ -1,5 +1,8 @@
-"""The command around the encoder: options, outputs, figures, messages. A stand-in takes the place of the encoder itself:
-it gives every picture back one step brighter, so that all figures are known. The real one is in test_end_to_end.py."""
+"""The command around the encoder: options, outputs, figures, messages.
+
+A stand-in takes the place of the encoder itself: it gives every plane back 0, 1 or 2 steps brighter, so that all
+figures are known. The real one is in test_end_to_end.py.
+"""
 
 import json
 import os
@@ -16,7 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from encoder import cli, job
+import encoder.compiled
+import encoder.kernels.load
+import encoder.stream
+from encoder import cli
 from encoder.config import EncoderConfig
 from encoder.picture import Picture
 from encoder.stream import Packet
@@ -37,9 +43,9 @@ def configs(monkeypatch: pytest.MonkeyPatch) -> list[EncoderConfig]:
             data = b"\x12\x00" + bytes([index]) * 20
             yield Packet(data, index, True, brighter, {"index": index, "type": "key", "bytes": len(data)})
 
-    monkeypatch.setattr(job.stream, "encode", encode)
+    monkeypatch.setattr(encoder.stream, "encode", encode)
     kernels = SimpleNamespace(name="stand-in", interpreted=False, origins={}, overrides="")
-    monkeypatch.setattr(job, "load_kernels", lambda name: kernels)
+    monkeypatch.setattr(encoder.kernels.load, "load_kernels", lambda name: kernels)
     return seen
 
 
@@ -106,10 +112,14 @@ def test_without_psnr_there_are_no_figures_of_it(configs: list[EncoderConfig], g
 
 
 def test_options_reach_the_encoder(configs: list[EncoderConfig], gray_clip: Path) -> None:
-    options = "--quantizer 7 --speed 3 --tile-cols-log2 2 --tile-rows-log2 1 --threads 5 --kernels python --probe --psnr"
+    options = (
+        "--quantizer 7 --speed 3 --tile-cols-log2 2 --tile-rows-log2 1 --threads 5 --kernels python --probe --psnr"
+    )
     assert cli.main([str(gray_clip), "-o", str(gray_clip.with_name("out.ivf")), *options.split()]) == 0
     assert configs == [
-        EncoderConfig(200, 100, configs[0].fps, 7, 3, 2, 1, 5, kernels="python", probe=True, psnr=True, stress_seed=None)
+        EncoderConfig(
+            200, 100, configs[0].fps, 7, 3, 2, 1, 5, kernels="python", probe=True, psnr=True, stress_seed=None
+        )
     ]
 
 
@@ -128,7 +138,9 @@ def test_skip_and_limit(
     assert f": {frames} frame{'s' * (frames > 1)} 200x100" in capsys.readouterr().out
 
 
-def test_quiet_prints_nothing(configs: list[EncoderConfig], gray_clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_prints_nothing(
+    configs: list[EncoderConfig], gray_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main([str(gray_clip), "-o", str(gray_clip.with_name("out.ivf")), "-q"]) == 0
     assert capsys.readouterr() == ("", "")
 
@@ -150,13 +162,13 @@ def test_an_error_in_the_middle_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
 ) -> None:
-    stand_in = job.stream.encode
+    stand_in = encoder.stream.encode
 
     def encode(pictures: Iterable[Picture], config: EncoderConfig) -> Iterator[Packet]:
         yield next(stand_in(pictures, config))
         raise error
 
-    monkeypatch.setattr(job.stream, "encode", encode)
+    monkeypatch.setattr(encoder.stream, "encode", encode)
     out, rec = gray_clip.with_name("out.mp4"), gray_clip.with_name("rec.y4m")
     status = cli.main([str(gray_clip), "-o", str(out), "--reconstruction", str(rec)])
     assert status == (130 if error is KeyboardInterrupt else 5)
@@ -167,7 +179,7 @@ def test_an_error_in_the_middle_leaves_nothing(
 
 def test_warm_compiles_the_named_set(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     asked = []
-    monkeypatch.setattr(job.compiled, "warm", lambda kernels, progress: asked.append(kernels))
+    monkeypatch.setattr(encoder.compiled, "warm", lambda kernels, progress: asked.append(kernels))
     assert cli.main(["--warm", "--kernels", "numba,sad=python"]) == 0
     assert asked == ["numba,sad=python"]
     assert capsys.readouterr().out.startswith("kernels numba,sad=python are ready after ")
@@ -185,7 +197,10 @@ def test_warm_compiles_the_named_set(monkeypatch: pytest.MonkeyPatch, capsys: py
         ("clip.y4m -o out.ivf --quant 5", "unrecognized arguments: --quant"),
         ("clip.y4m other.y4m -o out.ivf", "unrecognized arguments: other.y4m"),
         ("clip.y4m --warm", "--warm takes no INPUT and no OUTPUT"),
-        ("clip.y4m -o out.ivf --stress 1", "--stress draws its own pictures: leave out INPUT, --skip, --limit and --psnr"),
+        (
+            "clip.y4m -o out.ivf --stress 1",
+            "--stress draws its own pictures: leave out INPUT, --skip, --limit and --psnr",
+        ),
     ],
 )
 def test_usage_errors_are_one_line(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -213,7 +228,9 @@ def test_help_imports_nothing_heavy(process_environment: dict[str, str]) -> None
         "import sys; from encoder.cli import main; main(['--help']); "
         "print([m for m in ('numpy', 'numba', 'av', 'json') if m in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=process_environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=process_environment, capture_output=True, text=True, timeout=60
+    )
     assert done.stderr == "[]\n"
 
 

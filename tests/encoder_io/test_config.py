@@ -38,7 +38,7 @@ def test_a_setting_out_of_range_is_refused(settings: dict[str, Any], message: st
 
 @given(width=st.integers(8, 4096), height=st.integers(8, 2304), log2=st.integers(0, 7))
 def test_tile_limits_are_those_of_the_specification(width: int, height: int, log2: int) -> None:
-    """Accepted exactly where increment_tile_cols_log2 could have led (spec 5.9.15): the last doubling still gave a tile."""
+    """Accepted exactly where increment_tile_cols_log2 can lead (spec 5.9.15): the last doubling still gave a tile."""
     superblocks = -(-width // 64)
     possible = log2 == 0 or (1 << (log2 - 1)) < min(superblocks, 64)
     if possible:

@@ -27,7 +27,9 @@ def frame(width: int, height: int, pixel_format: str, index: int) -> av.VideoFra
 def write_video(path: Path, codec: str, pixel_format: str = "yuv420p", width: int = 96, height: int = 66) -> Path:
     """Three frames by one of FFmpeg's encoders."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=Fraction(30000, 1001), width=width, height=height, pix_fmt=pixel_format)
+        stream = container.add_stream(
+            codec, rate=Fraction(30000, 1001), width=width, height=height, pix_fmt=pixel_format
+        )
         for index in range(3):
             container.mux(stream.encode(frame(width, height, pixel_format, index)))
         container.mux(stream.encode(None))

@@ -39,7 +39,10 @@ def test_nothing_stays_after_any_exception(tmp_path: Path, error: type[BaseExcep
 def test_an_existing_file_is_refused_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.ivf"
     path.write_bytes(b"old")
-    with pytest.raises(OutputError, match="a.ivf: exists, not overwritten without -y"), Outputs(overwrite=False) as outputs:
+    with (
+        pytest.raises(OutputError, match="a.ivf: exists, not overwritten without -y"),
+        Outputs(overwrite=False) as outputs,
+    ):
         outputs.open(str(path))
     assert path.read_bytes() == b"old"
 
@@ -86,7 +89,7 @@ def test_a_full_device_is_a_full_disk() -> None:
 
 @pytest.mark.parametrize("size", [10_000, 2_000_000], ids=["while closing", "while writing"])
 def test_no_room_is_said_of_the_file_and_leaves_nothing(tmp_path: Path, size: int) -> None:
-    """The kernel refuses to let a file grow beyond a limit: as on a full disk, whichever write it is that does not fit."""
+    """The system lets no file grow beyond a limit: as on a full disk, whichever write it is that does not fit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))

@@ -16,7 +16,12 @@ def test_origin_and_stride_address_the_visible_samples(width: int, height: int, 
     for p in range(3):
         plane = picture.plane(p)
         assert plane.shape == (picture.plane_height[p], picture.plane_width[p])
-        for y, x in ((0, 0), (plane.shape[0] - 1, 0), (0, plane.shape[1] - 1), (plane.shape[0] - 1, plane.shape[1] - 1)):
+        for y, x in (
+            (0, 0),
+            (plane.shape[0] - 1, 0),
+            (0, plane.shape[1] - 1),
+            (plane.shape[0] - 1, plane.shape[1] - 1),
+        ):
             assert plane[y, x] == picture.samples[picture.origin[p] + y * picture.stride[p] + x]
 
 

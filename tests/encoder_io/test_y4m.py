@@ -56,7 +56,9 @@ def test_pictures_are_read_into_the_same_buffer() -> None:
     assert len({id(picture.samples) for picture in reader.pictures()}) == 1
 
 
-@pytest.mark.parametrize("skip, limit, expected", [(0, None, [0, 1, 2, 3]), (2, None, [2, 3]), (1, 2, [1, 2]), (4, 1, [])])
+@pytest.mark.parametrize(
+    "skip, limit, expected", [(0, None, [0, 1, 2, 3]), (2, None, [2, 3]), (1, 2, [1, 2]), (4, 1, [])]
+)
 def test_skip_and_limit_choose_frames(skip: int, limit: int | None, expected: list[int]) -> None:
     assert [planes[0][0, 0] for planes in read(clip(4), skip=skip, limit=limit)] == expected
 
@@ -98,7 +100,9 @@ def test_parameters_after_frame_are_allowed() -> None:
     assert [planes[0][0, 0] for planes in read(data)] == [0, 9]
 
 
-@pytest.mark.parametrize("rate, fps", [("", 25), (" F0:0", 25), (" F30000:1001", Fraction(30000, 1001)), (" F50:2", 25)])
+@pytest.mark.parametrize(
+    "rate, fps", [("", 25), (" F0:0", 25), (" F30000:1001", Fraction(30000, 1001)), (" F50:2", 25)]
+)
 def test_frame_rate(rate: str, fps: Fraction) -> None:
     assert Y4mReader(io.BytesIO(f"YUV4MPEG2 W16 H8{rate}\n".encode()), "clip.y4m").fps == fps
 
@@ -107,7 +111,10 @@ def test_frame_rate(rate: str, fps: Fraction) -> None:
     "data, message",
     [
         (b"", "clip.y4m: is empty, a Y4M stream begins with YUV4MPEG2"),
-        (b"RIFF....AVI \n", "clip.y4m: is not Y4M: begins with 'RIFF....AVI ' instead of YUV4MPEG2; convert with: ffmpeg"),
+        (
+            b"RIFF....AVI \n",
+            "clip.y4m: is not Y4M: begins with 'RIFF....AVI ' instead of YUV4MPEG2; convert with: ffmpeg",
+        ),
         (b"YUV4MPEG2000 W16 H8\n", "is not Y4M: begins with 'YUV4MPEG2000'"),
         (b"\x1a\x45\xdf\xa3\x00", "is not Y4M: begins with '\\x1aE\\xdf\\xa3\\x00'"),
         (b"YUV4MPEG2 W16 H8", "bad Y4M header: no line end in the first 16 bytes"),
@@ -124,7 +131,10 @@ def test_frame_rate(rate: str, fps: Fraction) -> None:
         (b"YUV4MPEG2 W16 H7\n", "picture size 16x7 is out of range"),
         (b"YUV4MPEG2 W4097 H8\n", "picture size 4097x8 is out of range"),
         (b"YUV4MPEG2 W16 H99999999999999999999\n", "picture size 16x99999999999999999999 is out of range"),
-        (b"YUV4MPEG2 W16 H8 C422\n", "clip.y4m: 4:2:2 (C422) is not supported yet, only 8-bit 4:2:0 (C420) is; convert with"),
+        (
+            b"YUV4MPEG2 W16 H8 C422\n",
+            "clip.y4m: 4:2:2 (C422) is not supported yet, only 8-bit 4:2:0 (C420) is; convert with",
+        ),
         (b"YUV4MPEG2 W16 H8 C444\n", "4:4:4 (C444) is not supported yet"),
         (b"YUV4MPEG2 W16 H8 C444alpha\n", "4:4:4 with alpha (C444alpha) is not supported yet"),
         (b"YUV4MPEG2 W16 H8 C411\n", "4:1:1 (C411) is not supported yet"),
@@ -145,7 +155,10 @@ def test_bad_header_is_refused(data: bytes, message: str) -> None:
 @pytest.mark.parametrize(
     "tail, message",
     [
-        (b"FRAME\n" + bytes(100), "clip.y4m: frame 2 is truncated: 100 bytes of 192; --limit 2 takes the frames before it"),
+        (
+            b"FRAME\n" + bytes(100),
+            "clip.y4m: frame 2 is truncated: 100 bytes of 192; --limit 2 takes the frames before it",
+        ),
         (b"FRAME\n", "frame 2 is truncated: 0 bytes of 192"),
         (b"FRA", "frame 2 is truncated: ends inside its FRAME line"),
         (b"FRAME Ip", "frame 2 is truncated: ends inside its FRAME line"),

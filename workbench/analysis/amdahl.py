@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class Fit:
         return 1 / (1 - self.p) if self.p < 1 else math.inf
 
 
-def predicted_speedup(p: float, workers: int, imbalance: float = 1.0) -> float:
+def predicted_speedup(p: float, workers: float, imbalance: float = 1.0) -> float:
     """Speed-up of the law; the parallel part lasts `imbalance` times longer when the slowest tile holds it up."""
     return 1 / ((1 - p) + p * imbalance / workers)
 
@@ -90,55 +91,73 @@ def fit(points: Sequence[Point], cores: int | None = None, predict: Sequence[int
 
     Points with more workers than `cores` cannot follow the law and are not fitted, but they are held against it.
     """
-    parallel = [point for point in points if point.workers > 1]
-    fitted = [point for point in parallel if cores is None or point.workers <= cores]
+    parallel = _on_line([point for point in points if point.workers > 1])
+    fitted = [place for place in parallel if cores is None or place.point.workers <= cores]
     if not fitted:
         return None
-    raw = _share(fitted)
-    p, interval = min(max(raw, 0.0), 1.0), _interval(fitted)
-    measured = {point.workers for point in fitted}
-    predictions = tuple(_predict(p, interval, workers, workers in measured) for workers in predict)
-    off = tuple(found for point in parallel if (found := _off_law(point, fitted, cores)) is not None)
-    return Fit(p, interval, predictions, off, tuple(_limitations(fitted, raw, cores, predict)), tuple(parallel))
+    raw, interval = _share(fitted), _interval(fitted)
+    p = min(max(raw, 0.0), 1.0)
+    measured = {place.point.workers for place in fitted}
+    return Fit(
+        p=p,
+        interval=interval,
+        predictions=tuple(_predict(p, interval, workers, workers in measured) for workers in predict),
+        off_law=tuple(found for place in parallel if (found := _off_law(place, fitted, cores)) is not None),
+        limitations=tuple(_limitations([place.point for place in fitted], raw, cores, predict)),
+        points=tuple(place.point for place in parallel),
+    )
 
 
-def _share(points: Sequence[Point]) -> float:
-    x = np.array([1 - 1 / point.workers for point in points])
-    y = np.array([1 - 1 / point.speedup for point in points])
-    return float((x * y).sum() / (x * x).sum())
+class _Place(NamedTuple):
+    """Where a point lies on the line y = p x, and where resampled repetitions put it (None of single repetitions)."""
+
+    point: Point
+    x: float
+    y: float
+    resampled_y: np.ndarray | None
 
 
-def _interval(points: Sequence[Point]) -> Interval | None:
-    if len(points) < 2:
+def _on_line(points: Sequence[Point]) -> list[_Place]:
+    """Points measured against the same base share its resampled repetitions, as they share its noise."""
+    generator = random_stream()
+    bases = {base: np.median(resampled(base, generator), axis=1) for base in dict.fromkeys(p.base_s for p in points)}
+    places = []
+    for point in points:
+        draws = None
+        if min(len(point.base_s), len(point.with_s)) > 1:
+            draws = 1 - np.median(resampled(point.with_s, generator), axis=1) / bases[point.base_s]
+        places.append(_Place(point, 1 - 1 / point.workers, 1 - 1 / point.speedup, draws))
+    return places
+
+
+def _share(places: Sequence[_Place]) -> float:
+    """Least squares through the origin."""
+    return sum(place.x * place.y for place in places) / sum(place.x**2 for place in places)
+
+
+def _interval(places: Sequence[_Place]) -> Interval | None:
+    if len(places) < 2:
         return None
-    low, high = _scatter_interval(points)
-    if (noise := _noise_interval(points)) is not None:
+    low, high = _scatter_interval(places)
+    if (noise := _noise_interval(places)) is not None:
         low, high = min(low, noise.low), max(high, noise.high)
     return Interval(low, high).clipped(0.0, 1.0)
 
 
-def _scatter_interval(points: Sequence[Point]) -> tuple[float, float]:
-    """Student's t interval of a slope through the origin, len(points) - 1 degrees of freedom."""
-    p = _share(points)
-    x = np.array([1 - 1 / point.workers for point in points])
-    y = np.array([1 - 1 / point.speedup for point in points])
-    variance = ((y - p * x) ** 2).sum() / (len(points) - 1) / (x * x).sum()
-    half = student_t(len(points) - 1) * math.sqrt(variance)
+def _scatter_interval(places: Sequence[_Place]) -> tuple[float, float]:
+    """Student's t interval of a slope through the origin, len(places) - 1 degrees of freedom."""
+    p, freedom = _share(places), len(places) - 1
+    residual = sum((place.y - p * place.x) ** 2 for place in places)
+    half = student_t(freedom) * math.sqrt(residual / freedom / sum(place.x**2 for place in places))
     return p - half, p + half
 
 
-def _noise_interval(points: Sequence[Point]) -> Interval | None:
-    """Bootstrap over repetitions; points measured against the same base share its draw, as they share its noise."""
-    if any(len(samples) < 2 for point in points for samples in (point.base_s, point.with_s)):
+def _noise_interval(places: Sequence[_Place]) -> Interval | None:
+    """Bootstrap over repetitions."""
+    draws = [place.x * place.resampled_y for place in places if place.resampled_y is not None]
+    if len(draws) < len(places):
         return None
-    generator = random_stream()
-    bases = {base: np.median(resampled(base, generator), axis=1) for base in dict.fromkeys(p.base_s for p in points)}
-    x_y, x_x = np.zeros(1), 0.0
-    for point in points:
-        x = 1 - 1 / point.workers
-        ratio = np.median(resampled(point.with_s, generator), axis=1) / bases[point.base_s]
-        x_y, x_x = x_y + x * (1 - ratio), x_x + x * x
-    return percentile_interval(x_y / x_x)
+    return percentile_interval(np.sum(draws, axis=0) / sum(place.x**2 for place in places))
 
 
 def _predict(p: float, interval: Interval | None, workers: int, measured: bool) -> Prediction:
@@ -148,9 +167,9 @@ def _predict(p: float, interval: Interval | None, workers: int, measured: bool) 
     return Prediction(workers, predicted_speedup(p, workers), ends, measured)
 
 
-def _off_law(point: Point, fitted: Sequence[Point], cores: int | None) -> OffLaw | None:
+def _off_law(place: _Place, fitted: Sequence[_Place], cores: int | None) -> OffLaw | None:
     """Hold a point against the law of the others, so that a bad point cannot bend the law towards itself."""
-    others = [other for other in fitted if other is not point]
+    point, others = place.point, [other for other in fitted if other is not place]
     if not others:
         return None
     p = min(max(_share(others), 0.0), 1.0)

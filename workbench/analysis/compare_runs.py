@@ -95,7 +95,7 @@ class Comparison:
         return [change for change in self.changes if change.quantity is quantity]
 
 
-def compare(old: Findings, new: Findings) -> Comparison:
+def compare_runs(old: Findings, new: Findings) -> Comparison:
     """Compare two runs' findings; subjects on one side only are listed, not guessed."""
     changes: list[Change] = []
     for quantity in QUANTITIES:

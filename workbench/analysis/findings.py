@@ -28,15 +28,21 @@ class Findings:
     profiles: list[stacks.SetProfile]
     memory: list[memory.ClipMemory]
     tile_rows: list[tiles.TileRow]
+    left_out: list[str]
     cores: int | None
 
     @cached_property
-    def subjects(self) -> list[Subject]:
-        """Every clip and kernel set that anything was measured of, in the order first seen."""
+    def encoded(self) -> list[Subject]:
+        """Every clip and kernel set that was measured for its own sake, in the order first seen."""
         seen = [entry.subject for entry in self.outputs] + [entry.subject for entry in self.times]
         seen += [entry.subject for entry in self.stages] + [entry.subject for entry in self.memory]
         seen += [clip.subject for profile in self.profiles for clip in profile.clips]
-        return list(dict.fromkeys(seen + [row.subject for row in self.tile_rows]))
+        return list(dict.fromkeys(seen))
+
+    @cached_property
+    def subjects(self) -> list[Subject]:
+        """The same and those that were measured only for what tiles do."""
+        return list(dict.fromkeys([*self.encoded, *(row.subject for row in self.tile_rows)]))
 
     @cached_property
     def kernel_sets(self) -> list[str]:
@@ -81,6 +87,7 @@ def findings(run: Run) -> Findings:
         profiles=stacks.set_profiles(stacks.clip_stacks(run)),
         memory=memory.clip_memory(run),
         tile_rows=tiles.tile_rows(run),
+        left_out=[said for record in run.select(metric="left_out") for said in record.warnings],
         cores=int(cores) if cores else None,
     )
 

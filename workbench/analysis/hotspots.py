@@ -15,6 +15,8 @@ from itertools import combinations
 TOP = 10
 PERSISTENCE = 0.9  # rank-biased overlap: the first ten ranks carry about 86 % of the weight
 _LINE = re.compile(r":\d+\)$")
+_IN_FILE = re.compile(r"(?P<name>.+) \((?P<place>[^()]+)\)")
+_IN_MODULE = re.compile(r"(?P<place>\w+(?:\.\w+)*)\.(?P<name>\w+)")
 
 Profile = Mapping[str, float]  # function -> share of self time, adding up to 1
 
@@ -48,6 +50,12 @@ class Agreement:
 def function_of(frame: str) -> str:
     """The frame without the line that was running: "walk (tile/walk.py:120)" is "walk (tile/walk.py)"."""
     return _LINE.sub(")", frame)
+
+
+def name_and_place(frame: str) -> tuple[str, str]:
+    """A function and where it is: "main (cli.py)" is main in cli.py, "set_numba.satd" is satd in set_numba."""
+    match = _IN_FILE.fullmatch(frame) or _IN_MODULE.fullmatch(frame)
+    return (match["name"], match["place"]) if match else (frame, "")
 
 
 def self_time(folded: Mapping[str, float]) -> dict[str, float]:

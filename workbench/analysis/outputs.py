@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from workbench.analysis.subjects import Subject, subject_of
 from workbench.record import Record, Run
 
+TINY_SUFFIX = "_tiny"  # of a clip's small version, which stands for the clip where kernel sets are compared
+
 
 @dataclass(frozen=True)
 class ClipOutput:
@@ -71,7 +73,7 @@ def set_agreements(run: Run) -> list[SetAgreement]:
     """Every clip whose bytes were compared between kernel sets, in the order taken."""
     return [
         SetAgreement(
-            clip=subject_of(record).clip,
+            clip=subject_of(record).clip.removesuffix(TINY_SUFFIX),
             agree=all(record.values),
             digests=dict(record.data.get("sets", {})),
             frames=record.data.get("frames"),

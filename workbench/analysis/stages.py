@@ -27,6 +27,11 @@ class ClipStages:
     parallel: Mapping[str, float]
     wall_s: float | None
 
+    def share(self, stage: str) -> float | None:
+        """Share of a stage in all of them; None where nothing took time."""
+        total = sum(self.stages.values())
+        return self.stages.get(stage, 0.0) / total if total else None
+
     @property
     def parallel_share(self) -> float | None:
         """Share of the work that tiles can divide, as the spans see it; None without both kinds."""

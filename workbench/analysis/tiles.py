@@ -53,6 +53,8 @@ def _tile_row(
     subject, tiles, threads = _place(record)
     base = whole.get((subject, 1, 1), ())
     speedup, interval = ratio_of_medians(base, record.values) if base and record.values else (None, None)
+    if (tiles, threads) == (1, 1):
+        interval = None  # The base itself: it is one time as fast by definition.
     size, size_of_one = sizes.get((subject, tiles)), sizes.get((subject, 1))
     return TileRow(
         subject=subject,
@@ -68,6 +70,11 @@ def _tile_row(
     )
 
 
+def point_label(row: TileRow) -> str:
+    """The name of a row among the points of the law."""
+    return f"{row.subject.clip}, {row.tiles} tiles on {row.threads} threads"
+
+
 def law_points(rows: Sequence[TileRow], traced: Sequence[ClipStages] = ()) -> list[amdahl.Point]:
     """Points for the law: each combination against the same tiles on one thread (one tile where that is missing)."""
     measured = [row for row in rows if row.samples and row.possible]
@@ -78,8 +85,9 @@ def law_points(rows: Sequence[TileRow], traced: Sequence[ClipStages] = ()) -> li
         workers = min(row.tiles, row.threads)
         base = bases.get((row.subject, row.tiles)) or bases.get((row.subject, 1))
         if workers > 1 and base is not None:
-            label = f"{row.subject.clip}, {row.tiles} tiles on {row.threads} threads"
-            points.append(amdahl.Point(label, workers, base, row.samples, imbalances.get((row.subject, row.tiles))))
+            points.append(
+                amdahl.Point(point_label(row), workers, base, row.samples, imbalances.get((row.subject, row.tiles)))
+            )
     return points
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -27,7 +26,7 @@ def output_options(command: Command) -> Command:
     for option in (
         click.option("--force", is_flag=True, help="Overwrite results that exist."),
         click.option("--quiet", "-q", is_flag=True, help="Print nothing but errors."),
-        click.option("--json", "json_path", metavar="FILE", type=click.Path(path_type=Path), help="Write the results as JSON."),
+        click.option("--json", "json_path", metavar="FILE", type=click.Path(path_type=Path), help="Write JSON too."),
     ):
         command = option(command)
     return command
@@ -39,7 +38,7 @@ def kernel_sets(text: str) -> tuple[str, ...]:
     for part in text.split(","):
         word = part.strip()
         if not word or ("=" in word and not sets):
-            raise InputError(f"--kernels {text!r}: give SET[,SLOT=FILE.py:FUNCTION...][,SET...], for example numba,numpy")
+            raise InputError(f"--kernels {text!r}: give SET[,SLOT=FILE.py:FUNCTION][,SET], for example numba,numpy")
         if "=" in word:
             sets[-1] += f",{word}"
         else:
@@ -76,7 +75,8 @@ def terminated_as_interrupted() -> Iterator[None]:
 
 
 class Display:
-    """Live progress on standard error: a line per step, with what is being done now; silent where that is no terminal."""
+    """Live progress on standard error: a line per step, with what is being done now; silent where that is no
+    terminal."""
 
     def __init__(self, quiet: bool) -> None:
         self._progress: Progress | None = None
@@ -90,7 +90,7 @@ class Display:
             self._progress.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._finish_step()
         if self._progress is not None:
             self._progress.stop()

@@ -40,13 +40,19 @@ def load_corpus(path: Path) -> Corpus:
         raise InputError(
             f"{path}: no such file or folder; name a folder with {MANIFEST_NAME}, a folder of videos or a video"
         )
-    manifest = path / MANIFEST_NAME if path.is_dir() else path
-    if (path.is_dir() and manifest.exists()) or manifest.suffix == ".toml":
-        return Corpus(path, manifest, load_manifest(manifest))
-    if not path.is_dir() and path.suffix.lower() not in VIDEO_SUFFIXES:
-        raise InputError(
-            f"{path}: is neither a corpus nor a video by its suffix; accepted: .toml {accepted_suffixes()}"
+    if path.is_dir():
+        manifest = path / MANIFEST_NAME
+        return (
+            Corpus(path, manifest, load_manifest(manifest)) if manifest.exists() else _videos(path, find_videos(path))
         )
-    videos = find_videos(path) if path.is_dir() else (path,)
+    if path.suffix == ".toml":
+        return Corpus(path, path, load_manifest(path))
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        raise InputError(f"{path}: is no corpus and no video by its name; accepted: .toml {accepted_suffixes()}")
+    return _videos(path, (path,))
+
+
+def _videos(path: Path, videos: tuple[Path, ...]) -> Corpus:
+    """A corpus of videos that no manifest describes."""
     named = zip(videos, video_names(videos), strict=True)
     return Corpus(path, None, tuple(clip_of_video(video, name) for video, name in named))

@@ -283,7 +283,7 @@ def _sha256_of(path: Path) -> str:
 
 
 def _stamp_path(path: Path) -> Path:
-    return cache_folder() / "stamps" / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]}.json"
+    return cache_folder() / "stamps" / f"{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]}.json"
 
 
 def _read_stamp(path: Path) -> _Stamp | None:

@@ -140,9 +140,9 @@ class Corpus:
 
 
 def suggestion(word: str, accepted: Iterable[str]) -> str:
-    """`, did you mean 'width'?` when an accepted word is near; else nothing."""
+    """` (did you mean 'width'?)` when an accepted word is near; else nothing."""
     near = difflib.get_close_matches(word, list(accepted), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def tiny_version(clip: Clip) -> Clip:

@@ -88,17 +88,19 @@ class _Transfer:
         self._tag_path.unlink(missing_ok=True)
 
     def run(self) -> None:
-        """Attempt until all bytes are there. Attempts that brought some do not count towards the limit."""
-        failures = 0
-        while (before := self._have_bytes()) != self.size_bytes:
+        """Attempt until all bytes are there; one that came further than any before does not count as a failure."""
+        failures, furthest = 0, self._have_bytes()
+        while (have := self._have_bytes()) != self.size_bytes:
             try:
-                self._attempt(before)
+                self._attempt(have)
             except _ConnectionBrokeError as error:
-                failures = 0 if self._have_bytes() > before else failures + 1
+                have = self._have_bytes()
+                failures = 0 if have > furthest else failures + 1
+                furthest = max(furthest, have)
                 if failures == ATTEMPTS:
                     raise EnvironmentFault(
                         f"{self.url}: the download failed {ATTEMPTS} times in a row: {error}; "
-                        f"{before} of {self.size_bytes} bytes are kept, the next call goes on from there"
+                        f"{have} of {self.size_bytes} bytes are kept, the next call goes on from there"
                     ) from error
                 time.sleep(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**failures))
 
@@ -169,4 +171,6 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    return str(getattr(error, "reason", None) or error) or type(error).__name__
+    """What failed, without the numbers of the system's errors."""
+    cause = getattr(error, "reason", None) or error
+    return str(getattr(cause, "strerror", None) or cause) or type(error).__name__

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from workbench import child, units
+from workbench.child import Usage
 from workbench.encode import STREAM, without_folder
 from workbench.errors import EnvironmentFault, SubjectError
 from workbench.files import cache_folder
 from workbench.record import Record
-from workbench.subject import Subject
+from workbench.subject import Encoder, Subject
 
 INSTRUMENT = "stacks"
 RATE_HZ = 200
@@ -33,7 +34,8 @@ _PROFILED = "workbench.instruments.inside.profiled"
 _FEW_SAMPLES = 200
 _RESOLVED_ENOUGH = 0.95
 _ADDRESS = re.compile(r"0x([0-9a-f]+) \(\?\)$")
-_PYTHON_FRAME = re.compile(r" \(.*\.py:\d+\)$")
+_IN_LIBRARY = re.compile(r"0x[0-9a-f]+ \(([^?].*)\)$")
+_PYTHON_FRAME = re.compile(r" \((?:.*\.py|<frozen .*>):\d+\)$")
 _BODY = re.compile(r"^(?!<module>).* \(encoder/(?!cli\.py|__main__\.py).*\.py:\d+\)$")
 _START_UP = re.compile(r"importlib|\((?:numba|llvmlite)/.*\.py:|\(encoder/(?:compiled|kernels/load)\.py:")
 _KERNEL = re.compile(r"kernels\.(set_\w+)\..*?([^.]+)$")
@@ -65,10 +67,10 @@ def build_environment() -> dict[str, str]:
     return {"ENCODER_CACHE_DIR": str(cache_folder("compiled-with-frame-pointers"))}
 
 
-def warm(subject: Subject, folder: Path, timeout_s: float) -> float:
-    """Compile the build with frame pointers into its cache; returns the seconds it took."""
-    words = (sys.executable, "-m", _PROFILED, str(folder / "warm-symbols.json"), "--warm", "--kernels", subject.kernels)
-    return child.run(words, timeout_s, {**subject.encoder.environment, **build_environment()}).usage.wall_s
+def warm(encoder: Encoder, kernels: str, folder: Path, timeout_s: float) -> Usage:
+    """Compile the build with frame pointers into its cache."""
+    words = (sys.executable, "-m", _PROFILED, str(folder / "symbols.json"), "--warm", "--kernels", kernels, "-q")
+    return child.run(words, timeout_s, {**encoder.environment, **build_environment()}).usage
 
 
 def measure(subject: Subject, folder: Path, timeout_s: float, interpreted: bool) -> Record:
@@ -133,7 +135,7 @@ def tidy(frames: Sequence[str], names: SymbolMap) -> list[str] | None:
                 kept.append(frame)
             glue = []
         elif in_body and symbol is None:
-            glue.append(UNKNOWN if address else frame)
+            glue.append(UNKNOWN if address else _IN_LIBRARY.sub(r"[\1]", frame))
     named = [frame for frame in glue[:-1] if frame != UNKNOWN] + glue[-1:]
     return kept + named if kept else None
 

@@ -18,6 +18,7 @@ from workbench.subject import Subject
 INSTRUMENT = "wall"
 MORE = "raise --budget"
 
+
 def layout(width: int, height: int, tiles: int) -> Tiling | None:
     """The uniform spacing that cuts a picture into exactly `tiles` (a power of two), its largest tile as small as
     possible.

@@ -1,4 +1,5 @@
-"""The main job, step by step: prepare, select, check, time, profile, memory, tiles. Each step writes its records as they come.
+"""The main job, step by step: prepare, select, check, time, profile, memory, tiles. Each step writes its records as
+they come.
 
     session.py    what the steps share: settings, clips, speeds, budget, display, records
     selection.py  step 0: which clips

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from workbench import child, units
 from workbench.analysis.cover import Selection, select
@@ -42,14 +40,16 @@ def choose_clips(session: Session) -> list[Clip]:
 def _covered(session: Session) -> dict[str, Covered]:
     """What each candidate reaches: from the cache, and measured as far as the time for it goes."""
     cache = coverage.Cache()
-    subjects = {clip.name: session.subject(tiny_version(clip), coverage.KERNELS, 2) for clip in session.settings.candidates}
+    subjects = {
+        clip.name: session.subject(tiny_version(clip), coverage.KERNELS, 2) for clip in session.settings.candidates
+    }
     found = {name: kept for name, subject in subjects.items() if (kept := cache.find(subject)) is not None}
     deadline = time.monotonic() + COVERAGE_SHARE * session.settings.budget_s
 
     def measure(name: str) -> None:
         if time.monotonic() < deadline:
-            with TemporaryDirectory(dir=session.folder) as folder:
-                found[name] = coverage.measure(subjects[name], Path(folder), session.timeout_s(subjects[name]))
+            with session.scratch() as folder:
+                found[name] = coverage.measure(subjects[name], folder, session.timeout_s(subjects[name]))
             cache.keep(subjects[name], found[name])
         session.display.tick()
 
@@ -58,7 +58,9 @@ def _covered(session: Session) -> dict[str, Covered]:
         child.together([partial(measure, name) for name in missing], workers=cores())
     if unknown := [name for name in subjects if name not in found]:
         session.cut = True
-        said = f"select: no time to learn what {', '.join(unknown)} cover; run again, what is known is kept in the cache"
+        said = (
+            f"select: no time to learn what {', '.join(unknown)} cover; run again, what is known is kept in the cache"
+        )
         session.note("select", said, {"clips": unknown})
     return {name: found[name] for name in subjects if name in found}
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from workbench import units
@@ -19,7 +20,8 @@ from workbench.subject import Encoder, Subject
 TIMED_S = 2.5  # an encode long enough to be timed: start-up and noise are small against it
 LONGEST_S = 15.0  # a set that needs more for two frames of a clip gets the clip's tiny version
 START_UP_SHARE = 5  # the shorter of two lengths has a fifth of the frames of the longer
-LEAST_FRAMES, LEAST_ROUNDS, MOST_ROUNDS = 2, 3, 10
+LEAST_FRAMES = 2
+PLANNED_ROUNDS, MOST_ROUNDS = 3, 10
 SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR = 120.0, 20.0
 
 
@@ -134,7 +136,7 @@ class Session:
         long = self.speeds[kernels].encode_s(pixels * most)
         short = self.speeds[kernels].encode_s(pixels * max(most // START_UP_SHARE, 1))
         check, spans, stacks, memory = 1.5 * long, long, 2.5 * long, 1.5 * long
-        return check + spans + stacks + memory + LEAST_ROUNDS * (long + short) + short
+        return check + spans + stacks + memory + PLANNED_ROUNDS * (long + short) + short
 
     def left_out(self, step: str, names: Sequence[str]) -> None:
         """Say that the budget was used up before a step came to these clips."""
@@ -142,8 +144,20 @@ class Session:
             return
         self.cut = True
         budget = units.seconds(self.settings.budget_s)
-        said = f"{step}: the budget of {budget} was used up before {', '.join(names)}; raise --budget or choose fewer clips"
+        seen = f"{step}: the budget of {budget} was used up before {', '.join(names)}"
+        said = f"{seen}; raise --budget or choose fewer clips"
         self.note(step, said, {"clips": list(names)})
+
+    def fault(self, error: WorkbenchError) -> None:
+        """Something is wrong that does not keep the rest from being measured; the run's exit status will tell."""
+        self.faults.append(error)
+        self.note("fault", str(error), {})
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for one measurement, gone afterwards."""
+        with TemporaryDirectory(dir=self.folder) as folder:
+            yield Path(folder)
 
     def note(self, step: str, said: str, data: dict[str, object]) -> None:
         """Record something that was not measured, and say it."""
@@ -168,9 +182,3 @@ def _speed(session: Session, clip: Clip, kernels: str) -> Speed:
     usage, stats = encode_with_stats(subject, session.folder, session.timeout_s(subject))
     frames_s = sum(frame["wall_s"] for frame in stats["frames"])
     return Speed(usage.wall_s - frames_s, frames_s / subject.pixels, stats["interpreted"])
-
-
-def shared_deadline(step_deadline: float, left: int) -> float:
-    """When the next of `left` subjects should be done, so that each has its part of a step."""
-    now = time.monotonic()
-    return now + max(step_deadline - now, 0.0) / max(left, 1)

@@ -1,39 +1,38 @@
-"""Steps 1 to 5: check, time, spans, stacks, memory, tiles. Each begins with its share of the budget and ends with its clips or its time."""
+"""Steps 1 to 5: check, time, spans, stacks, memory, tiles. Each ends with its clips or with its share of the budget."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from workbench import child
 from workbench.corpus import Clip, ensure, tiny_version
 from workbench.encode import warm
-from workbench.errors import EnvironmentFault
+from workbench.errors import EnvironmentFault, OutputsDifferError
 from workbench.instruments import memory, output, spans, stacks, tiles, wall
 from workbench.machine import cores
-from workbench.profiling.session import LEAST_ROUNDS, MOST_ROUNDS, Session, calibrate, shared_deadline
+from workbench.profiling.session import LEAST_FRAMES, MOST_ROUNDS, Session, calibrate
 from workbench.record import Record
 from workbench.repetition import Limits
 from workbench.subject import Subject
 
-WEIGHTS = {"check": 10, "time": 33, "spans": 7, "stacks": 17, "memory": 9, "tiles": 24}
+WEIGHTS = {"check": 7, "sets": 5, "time": 31, "spans": 7, "stacks": 17, "memory": 9, "tiles": 24}
 SETS_COMPARED = ("numba", "numpy", "python")
 TILE_COUNTS = (1, 2, 4, 8)
 MEMORY_FRAMES = 5
+PLANNED_TILE_ROUNDS, MOST_TILE_ROUNDS = 3, 7
 _WARM_TIMEOUT_S = 900.0
 
-Pairs = list[tuple[Clip, str]]  # a clip and the kernel set that encodes it
+Pair = tuple[Clip, str]  # a clip and the kernel set that encodes it
 
 
 def prepare(session: Session) -> None:
-    """Compile what is not in the caches, both builds side by side, and learn how fast each set is."""
+    """Compile what is not in the caches, both builds side by side, and learn how fast each kernel set is."""
     kernels = session.settings.kernels
-    session.display.step("compile kernels, once", 2 * len(kernels))
+    session.display.step("compile kernels (kept in the cache)", 2 * len(kernels))
+    jobs = [partial(_warm, session, name, build) for name in kernels for build in ("plain", "stacks")]
     with session.budget.paused():
-        jobs = [partial(_warm, session, name, build) for name in kernels for build in ({}, stacks.build_environment())]
         session.writer.write(*child.together(jobs, cores()))
     session.display.step("try the encoder", len(kernels))
     for name in kernels:
@@ -41,9 +40,155 @@ def prepare(session: Session) -> None:
         session.display.tick()
 
 
-def _warm(session: Session, kernels: str, build: dict[str, str]) -> Record:
-    frame_pointers = bool(build)
-    seconds = stacks.warm(session.encoder, kernels, session.folder, _WARM_TIMEOUT_S) if frame_pointers else warm(session.encoder, kernels, _WARM_TIMEOUT_S)
+def _warm(session: Session, kernels: str, build: str) -> Record:
+    """Compile the build that is timed, or the one with frame pointers whose stacks can be walked."""
+    if build == "stacks":
+        usage = stacks.warm(session.encoder, kernels, session.folder, _WARM_TIMEOUT_S)
+    else:
+        usage = warm(session.encoder, kernels, _WARM_TIMEOUT_S)
     session.display.tick()
-    data = {"build": "with frame pointers, for stacks" if frame_pointers else "as it is timed"}
-    return Record("wall", "warm", "s", {"kernels": kernels}, (seconds,), data)
+    return Record("wall", "warm", "s", {"kernels": kernels}, (usage.wall_s,), {"build": build, "cpu_s": usage.cpu_s})
+
+
+def pairs_of(session: Session, clips: list[Clip]) -> list[Pair]:
+    """Every clip with every kernel set; a set that is too slow for a clip gets the clip's tiny version."""
+    return [(session.fitting(clip, kernels), kernels) for kernels in session.settings.kernels for clip in clips]
+
+
+def check(session: Session, pairs: list[Pair]) -> list[Pair]:
+    """Decode every stream and compare it with the reconstruction; returns the pairs whose streams are right."""
+    right = []
+    for (clip, kernels), _ in _within(session, "check", "check: streams decode", pairs):
+        subject = session.lengths(clip, kernels)[-1]
+        with session.scratch() as folder:
+            records = output.check(subject, folder, session.timeout_s(subject))
+        session.writer.write(*records)
+        if records[0].values == (1.0,):
+            right.append((clip, kernels))
+        else:
+            message = records[0].data["message"] or f"{records[0].data['frames']} frames instead of {subject.frames}"
+            said = f"{clip.name}, kernels {kernels}: the stream does not decode to the reconstruction: {message}"
+            session.fault(OutputsDifferError(said))
+    return right
+
+
+def compare_sets(session: Session, clips: list[Clip]) -> None:
+    """Encode tiny versions of the clips with every kernel set: the bytes must be the same."""
+    sets = tuple(dict.fromkeys((*SETS_COMPARED, *session.settings.kernels)))
+    session.display.step("check: kernel sets agree", len(clips) * len(sets))
+    deadline = session.budget.begin("sets")
+
+    def compare(clip: Clip) -> Record | None:
+        if time.monotonic() > deadline:
+            return None
+        subject = session.subject(tiny_version(clip), session.settings.kernels[0], 1)
+        with session.scratch() as folder:
+            return output.sets_agree(subject, sets, folder, session.timeout_s(subject), session.display.tick)
+
+    compared = child.together([partial(compare, clip) for clip in clips], cores())
+    for record in compared:
+        if record is not None:
+            session.writer.write(record)
+            if record.values != (1.0,):
+                digests = ", ".join(f"{name} {sha[:12]}" for name, sha in record.data["sets"].items())
+                session.fault(
+                    OutputsDifferError(f"{record.subject['clip']}: kernel sets write different bytes: {digests}")
+                )
+    session.left_out("sets", [clip.name for clip, record in zip(clips, compared, strict=True) if record is None])
+
+
+def measure_times(session: Session, pairs: list[Pair]) -> None:
+    """Whole encodes at two lengths, repeated in random order as often as the budget allows."""
+    for (clip, kernels), deadline in _within(session, "time", "time: whole encodes", pairs):
+        lengths = session.lengths(clip, kernels)
+        limits = Limits(1, MOST_ROUNDS, deadline, session.timeout_s(lengths[-1]))
+        with session.scratch() as folder:
+            session.writer.write(*wall.time_lengths(lengths, folder, limits, lambda: None))
+
+
+def measure_spans(session: Session, pairs: list[Pair]) -> None:
+    """Time per stage and tile, from inside."""
+    for (clip, kernels), _ in _within(session, "spans", "spans: time per stage", pairs):
+        subject = session.lengths(clip, kernels)[-1]
+        with session.scratch() as folder:
+            session.writer.write(spans.measure(subject, folder, session.timeout_s(subject)))
+
+
+def measure_stacks(session: Session, pairs: list[Pair]) -> None:
+    """Call stacks; a machine that does not let py-spy watch its child still gets everything else."""
+    for (clip, kernels), _ in _within(session, "stacks", "stacks: hottest functions", pairs):
+        subject, interpreted = session.lengths(clip, kernels)[-1], session.speeds[kernels].interpreted
+        with session.scratch() as folder:
+            try:
+                session.writer.write(stacks.measure(subject, folder, session.timeout_s(subject), interpreted))
+            except EnvironmentFault as fault:
+                session.fault(fault)
+                return
+
+
+def measure_memory(session: Session, pairs: list[Pair]) -> None:
+    """Allocations of the steady state: a few frames tell, they are all alike."""
+    for (clip, kernels), _ in _within(session, "memory", "memory: allocations", pairs):
+        subject = session.subject(clip, kernels, min(MEMORY_FRAMES, session.frames(clip, kernels)))
+        if subject.frames <= memory.WARM_UP_FRAMES:
+            said = f"memory: {clip.name} has one frame, its steady state begins with the second; give more --frames"
+            session.note("memory", said, {"clips": [clip.name]})
+            continue
+        with session.scratch() as folder:
+            session.writer.write(*memory.measure(subject, folder, session.timeout_s(subject)))
+
+
+def measure_tiles(session: Session) -> None:
+    """The largest clip with several tiles and threads: what they save, what they cost."""
+    kernels = session.settings.kernels[0]
+    largest = max(session.settings.candidates, key=lambda clip: clip.width * clip.height)
+    with session.budget.paused():
+        ensure(largest)
+    clip = session.fitting(largest, kernels)
+    deadline = session.budget.begin("tiles")
+    one = _tiles_subject(session, clip, kernels, deadline - time.monotonic())
+    layouts = {count: tiles.layout(clip.width, clip.height, count) for count in TILE_COUNTS}
+    session.writer.write(*(tiles.not_possible(one, count) for count, layout in layouts.items() if layout is None))
+    subjects = [
+        one.change(tile_cols_log2=layout.cols_log2, tile_rows_log2=layout.rows_log2, threads=threads)
+        for count, layout in layouts.items()
+        if layout is not None
+        for threads in range(1, min(count, cores()) + 1)
+    ]
+    session.display.step(f"tiles: {clip.name}, {len(subjects)} combinations")
+    limits = Limits(1, MOST_TILE_ROUNDS, deadline, session.timeout_s(one))
+    with session.scratch() as folder:
+        session.writer.write(*tiles.time_tiles(subjects, folder, limits, session.display.tick))
+
+
+def _tiles_subject(session: Session, clip: Clip, kernels: str, seconds: float) -> Subject:
+    """The clip on one tile and thread, with as many frames as let all combinations be repeated a few times."""
+    combinations = sum(min(count, cores()) for count in TILE_COUNTS)
+    speed = session.speeds[kernels]
+    frame_s = speed.per_pixel_s * clip.width * clip.height
+    affordable = (seconds / (PLANNED_TILE_ROUNDS + 1) / combinations - speed.start_up_s) / frame_s
+    most = session.frames(clip, kernels)
+    return session.subject(
+        clip, kernels, most if session.settings.frames else min(max(int(affordable), LEAST_FRAMES), most)
+    )
+
+
+def _within(session: Session, step: str, title: str, pairs: list[Pair]) -> Iterator[tuple[Pair, float]]:
+    """The pairs of a step with the time at which each should be done, as long as the step's share of the budget lasts.
+
+    The first is always given: a step that was never done says nothing.
+    """
+    session.display.step(title, len(pairs))
+    deadline = session.budget.begin(step)
+    for at, (clip, kernels) in enumerate(pairs):
+        now = time.monotonic()
+        if at and now >= deadline:
+            session.left_out(step, [f"{clip.name} ({kernels})" for clip, kernels in pairs[at:]])
+            return
+        session.display.now(f"{clip.name} {clip.width}x{clip.height}, {kernels}")
+        yield (clip, kernels), now + max(deadline - now, 0.0) / (len(pairs) - at)
+        session.display.tick()
+
+
+Step = Callable[[Session, list[Pair]], None]
+PAIRED_STEPS: tuple[Step, ...] = (measure_times, measure_spans, measure_stacks, measure_memory)

@@ -1,1 +1,1 @@
-"""Numbers to pages: terminal, Markdown and offline HTML from the records alone, so a report can be remade at any time."""
+"""Numbers to pages: terminal, Markdown and offline HTML, from the records alone, so that a report can be remade."""

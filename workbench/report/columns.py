@@ -20,11 +20,16 @@ def bytes_column(values: Sequence[float | None]) -> tuple[str, list[str]]:
     return _column(values, _BYTES)
 
 
+def scale_of(unit: str) -> float:
+    """Seconds in a unit of `seconds_column`."""
+    return next(step for step, name in _SECONDS if name == unit)
+
+
 def _column(values: Sequence[float | None], steps: Sequence[tuple[float, str]]) -> tuple[str, list[str]]:
     known = sorted(abs(value) for value in values if value is not None and math.isfinite(value) and value)
-    middle = known[len(known) // 2] if known else steps[0][0]
+    smallest, middle = (known[0], known[len(known) // 2]) if known else (steps[0][0],) * 2
     step, unit = next(((step, unit) for step, unit in steps if middle >= step), steps[-1])
-    decimals = 0 if unit == "B" else min(max(2 - math.floor(math.log10(middle / step)), 0), 3)
+    decimals = 0 if unit == "B" else min(max(2 - math.floor(math.log10(smallest / step)), 0), 3)
     return unit, [number(value / step if value is not None else None, decimals) for value in values]
 
 
@@ -35,4 +40,6 @@ def number(value: float | None, decimals: int) -> str:
 
 def percent_number(share: float | None, decimals: int = 1, signed: bool = False) -> str:
     """A share in per cent without the sign of it, which stands in the title."""
-    return f"{share * 100:{'+' if signed else ''}.{decimals}f}" if share is not None and math.isfinite(share) else MISSING
+    return (
+        f"{share * 100:{'+' if signed else ''}.{decimals}f}" if share is not None and math.isfinite(share) else MISSING
+    )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+REPORT_NAME = "report.html"
+
 Tone = Literal["", "good", "bad", "warn", "quiet"]
 
 
@@ -42,6 +44,9 @@ class Cell:
     tone: Tone = ""
 
 
+Row = tuple[Cell | str, ...]  # a plain string is a cell without bar or tone
+
+
 @dataclass(frozen=True)
 class Column:
     """A table column; numbers are set to the right, in figures of equal width."""
@@ -52,16 +57,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells (a plain string is a cell without bar or tone)."""
+    """Rows under titled columns."""
 
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell | str, ...], ...]
+    rows: tuple[Row, ...]
     caption: str = ""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG picture; `name` is its file beside the Markdown, `wide` keeps its text readable on a phone by scrolling."""
+    """An SVG picture; `name` is its file beside the Markdown page, `link` the file that a click on it opens."""
 
     name: str
     svg: str

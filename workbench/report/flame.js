@@ -27,7 +27,7 @@ function pattern() {
 
 function matches(node, wanted) {
   const [name, place] = data.names[node[0]];
-  return wanted.test(place ? `${name} (${place})` : name);
+  return wanted.test(name) || wanted.test(place) || wanted.test(`${place}.${name}`);
 }
 
 // Samples in matching functions and everything below them, each sample counted once.

@@ -1,7 +1,7 @@
 """Flame graphs: where the time goes as nested stacks, as one interactive offline page and as a picture for the report.
 
-Every clip has its own graph, and each kernel set one over its clips in which every clip counts the same. Lines are dropped: a function
-is one frame whatever line of it was running.
+Every clip has its own graph, and each kernel set one over its clips in which every clip counts the same. Lines are
+dropped: a function is one frame whatever line of it was running.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from workbench.analysis.hotspots import function_of
+from workbench.analysis.hotspots import function_of, name_and_place
 from workbench.analysis.stacks import ClipStacks, SetProfile
-from workbench.report.svg import SERIES, SVG_ROOT, coloured
+from workbench.report.svg import INK, SERIES, SVG_ROOT, coloured
 
 # Layer of the house -> what a frame's file or name looks like there; the first that fits counts.
 LAYERS = {
-    "kernels": re.compile(r"kernels[/.](?:set_|.*\bset_)|\[kernel"),
-    "tile": re.compile(r"\bencoder[/.]tile[/.]"),
-    "frame": re.compile(r"\bencoder[/.]frame[/.]"),
-    "encoder": re.compile(r"\bencoder[/.]"),
+    "kernels": re.compile(
+        r"^set_\w+\.|\(\S*encoder/kernels/set_"
+    ),  # set_numba.satd; satd (encoder/kernels/set_python/...)
+    "tile": re.compile(r"^tile\.|\(\S*encoder/tile/"),
+    "frame": re.compile(r"^frame\.|\(\S*encoder/frame/"),
+    "encoder": re.compile(r"^[\w.]+$|\(\S*encoder/"),  # any other compiled function is the encoder's
     "other": re.compile(""),
 }
 _LAYER_COLOURS = dict(zip(LAYERS, (SERIES[0], SERIES[1], SERIES[2], SERIES[4], SERIES[7]), strict=True))
+FLAME_NAME = "flame.html"
 _WHOLE = 1_000_000  # the corpus graph's unit: millionths of the time
-_NAME_AND_PLACE = re.compile(r"(?P<name>.*?) \((?P<place>[^()]*)\)$")
 
 ROW_PX, PICTURE_WIDTH_PX, PICTURE_ROWS = 19, 860, 18
 _CHARACTER_PX = 6.3
@@ -75,7 +77,7 @@ def layer_of(frame: str) -> str:
 
 def flame_page(profiles: Sequence[SetProfile], title: str) -> str:
     """One HTML page that needs nothing beside it: choose a clip, zoom, search, hover, keyboard."""
-    from workbench.report.html import render_template
+    from workbench.report.html_page import render_template
 
     names: dict[str, int] = {}
     graphs = []
@@ -86,7 +88,7 @@ def flame_page(profiles: Sequence[SetProfile], title: str) -> str:
             _graph(clip.subject.clip, profile.kernels, clip.samples, tree(clip.folded, clip.subject.clip), names)
             for clip in profile.clips
         ]
-    table = [[*_name_and_place(name), list(LAYERS).index(layer_of(name))] for name in names]
+    table = [[*name_and_place(name), list(LAYERS).index(layer_of(name))] for name in names]
     data = json.dumps({"names": table, "graphs": graphs, "layers": list(LAYERS)}, separators=(",", ":"))
     layers = [(layer, f"series-{SERIES.index(colour) + 1}") for layer, colour in _LAYER_COLOURS.items()]
     return render_template("flame.html", title=title, data=data.replace("<", "\\u003c"), layers=layers)
@@ -102,11 +104,6 @@ def _packed(frame: Frame, names: dict[str, int]) -> list[Any]:
     return [at, round(frame.samples, 1), callees] if callees else [at, round(frame.samples, 1)]
 
 
-def _name_and_place(frame: str) -> tuple[str, str]:
-    match = _NAME_AND_PLACE.match(frame)
-    return (match["name"], match["place"]) if match else (frame, "")
-
-
 def flame_picture(profile: SetProfile) -> str:
     """A picture of the kernel set's graph over all clips, from the first function that calls more than one other."""
     root = tree(corpus_stacks(profile.clips), "all clips")
@@ -115,8 +112,8 @@ def flame_picture(profile: SetProfile) -> str:
     boxes: list[str] = []
     depth = _draw(root, root.samples, 0.0, 0, boxes)
     height = (depth + 1) * ROW_PX + 2
-    body = "".join(boxes)
-    return f'{SVG_ROOT} width="{PICTURE_WIDTH_PX}" height="{height}" viewBox="0 0 {PICTURE_WIDTH_PX} {height}">{coloured(body)}</svg>\n'
+    size = f'width="{PICTURE_WIDTH_PX}" height="{height}" viewBox="0 0 {PICTURE_WIDTH_PX} {height}"'
+    return f"{SVG_ROOT} {size}>{coloured(''.join(boxes))}</svg>\n"
 
 
 def _draw(frame: Frame, whole: float, x: float, row: int, boxes: list[str]) -> int:
@@ -133,13 +130,17 @@ def _draw(frame: Frame, whole: float, x: float, row: int, boxes: list[str]) -> i
 
 
 def _box(frame: Frame, share: float, x: float, row: int, width: float) -> str:
-    name, place = _name_and_place(frame.name)
-    colour, y = _LAYER_COLOURS[layer_of(frame.name)], row * ROW_PX + 1
+    name, place = name_and_place(frame.name)
+    y = row * ROW_PX + 1
+    title = escape(f"{name} ({place})" if place else name)
+    fill = f"fill: {_LAYER_COLOURS[layer_of(frame.name)]}; fill-opacity: 0.42"
+    size = f'width="{max(width - 1, 0.5):.1f}" height="{ROW_PX - 1}" rx="2"'
     fits = int((width - 8) / _CHARACTER_PX)
-    label = name if len(name) <= fits else name[: fits - 1] + "…" if fits > 3 else ""
-    text = f'<text x="{x + 4:.1f}" y="{y + 13}" style="font-size: 11px; fill: var(--ink, #1c2128)">{escape(label)}</text>'
-    return (
-        f"<g><title>{escape(f'{name} ({place})' if place else name)}, {100 * share:.1f} %</title>"
-        f'<rect x="{x:.1f}" y="{y}" width="{max(width - 1, 0.5):.1f}" height="{ROW_PX - 1}" rx="2" style="fill: {colour}; fill-opacity: 0.42"/>'
-        f"{text if label else ''}</g>"
+    label = name if len(name) <= fits else f"{name[: fits - 1]}…" if fits > 3 else ""
+    text = (
+        f'<text x="{x + 4:.1f}" y="{y + 13}" style="font-size: 11px; fill: {INK}">{escape(label)}</text>'
+        if label
+        else ""
     )
+    box = f'<rect x="{x:.1f}" y="{y}" {size} style="{fill}"/>'
+    return f"<g><title>{title}, {100 * share:.1f} %</title>{box}{text}</g>"

@@ -27,7 +27,7 @@ _CODE = re.compile(r"(`[^`]*`)")
 def markdown(document: Document) -> str:
     """The whole page."""
     parts = [f"# {_literal(document.title)}", _literal(document.subtitle)]
-    parts += [f"- {_literal(fact)}" for fact in document.facts]
+    parts.append(_literal(" · ".join(document.facts)))
     for section in document.sections:
         parts += [f"## {section.title}", *_blocks(section.blocks)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -49,11 +49,15 @@ def _block(block: Block) -> str:
             return _table(block)
         case Picture():
             image = f"![{_literal(block.alt)}]({PICTURE_FOLDER}/{block.name}.svg)"
-            return "\n\n".join(part for part in (image, f"*{_literal(block.caption)}*" if block.caption else "") if part)
+            return "\n\n".join(
+                part for part in (image, f"*{_literal(block.caption)}*" if block.caption else "") if part
+            )
         case Code(lines):
             return "```\n" + "\n".join(lines) + "\n```"
         case KeyFigures(figures):
-            return "\n".join(f"- **{f.value}** {f.title}{': ' + _literal(f.detail) if f.detail else ''}" for f in figures)
+            return "\n".join(
+                f"- **{f.value}** {f.title}{f' ({_literal(f.detail)})' if f.detail else ''}" for f in figures
+            )
         case Details(summary, inner):
             return "\n\n".join([f"<details><summary>{_literal(summary)}</summary>", *_blocks(inner), "</details>"])
 

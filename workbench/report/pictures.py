@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from workbench.analysis import amdahl
+from workbench.analysis.amdahl import Fit, Point, predicted_speedup
 from workbench.analysis.chosen import Candidate
+from workbench.analysis.compare_runs import Change
 from workbench.analysis.stages import ClipStages
 from workbench.analysis.times import ClipTime
-from workbench.report.columns import seconds_column
+from workbench.report.columns import scale_of, seconds_column
 from workbench.report.svg import BAD, INK, LINE, MUTED, PAPER, SERIES, canvas, rows_on
 from workbench.stats import median
 
 WIDTH_PX = 860
 _ROW_PX = 26
 CURVE_WORKERS = 16
-# Stages in the order of the flow; the same colour for a stage in every picture. A stage that is not listed comes last, in grey.
+# Stages in the order of the flow, with the colour they have in every picture; one not listed comes last, in grey.
 STAGE_COLOURS = {
     "decision": SERIES[0],
     "reconstruction": SERIES[1],
@@ -26,19 +27,26 @@ STAGE_COLOURS = {
     "cdef": SERIES[4],
     "headers": SERIES[5],
     "input": SERIES[6],
-    "output": SERIES[6],
+    "output": SERIES[8],
 }
 
 
+def stage_order(stages: Iterable[str]) -> list[str]:
+    """Stages in the order of the flow, each once; those that we do not know come last."""
+    present = set(stages)
+    return [stage for stage in STAGE_COLOURS if stage in present] + sorted(present - set(STAGE_COLOURS))
+
+
 def times_picture(timed: Sequence[ClipTime], labels: Sequence[str]) -> str:
-    """Left: time per frame of each repetition. Right: the same as the deviation from the clip's median, where spread shows."""
+    """Left: time per frame of each repetition. Right: its deviation from the clip's median, where spread shows."""
     unit, _ = seconds_column([clip.per_frame_s for clip in timed])
-    scale = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}[unit]
+    scale = scale_of(unit)
+    reach = _reach(timed)
     with canvas("times", WIDTH_PX, 62 + _ROW_PX * len(timed)) as drawn:
         left, right = drawn.axes(1, 2, sharey=True, gridspec_kw={"width_ratios": (1, 1)})
         for row, clip in enumerate(timed):
             _dots(left, row, [sample / scale for sample in clip.samples], clip.outliers)
-            _dots(right, row, [100 * (sample / clip.per_frame_s - 1) for sample in clip.samples], clip.outliers)
+            _deviations(right, row, clip, reach)
             if clip.interval is not None:
                 ends = [100 * (end / clip.per_frame_s - 1) for end in (clip.interval.low, clip.interval.high)]
                 right.barh(row, ends[1] - ends[0], left=ends[0], height=0.62, color=LINE, zorder=1)
@@ -47,7 +55,7 @@ def times_picture(timed: Sequence[ClipTime], labels: Sequence[str]) -> str:
         left.set_title(f"Time per frame, {unit}")
         right.set_title("Deviation from the clip's median, %")
         right.axvline(0, color=MUTED, linewidth=0.8, zorder=2)
-        _at_least(right, 3)
+        right.set_xlim(-reach, reach)
     return drawn.svg
 
 
@@ -60,45 +68,69 @@ def _dots(axes: Any, row: int, values: Sequence[float], odd: Sequence[int]) -> N
     axes.plot([median(values)] * 2, [row - 0.31, row + 0.31], color=INK, linewidth=1.4, zorder=4)
 
 
-def _at_least(axes: Any, percent: float) -> None:
-    """Show at least this range, so that a tiny spread does not look like a large one."""
-    low, high = axes.get_xlim()
-    axes.set_xlim(min(low, -percent), max(high, percent))
+def _reach(timed: Sequence[ClipTime]) -> float:
+    """Per cent to show on each side: all samples but outliers, and enough that a tiny spread does not look large."""
+    usual = [abs(percent) for clip in timed for at, percent in enumerate(_percents(clip)) if at not in clip.outliers]
+    return 1.25 * max([2.4, *usual])
+
+
+def _percents(clip: ClipTime) -> list[float]:
+    return [100 * (sample / clip.per_frame_s - 1) for sample in clip.samples] if clip.per_frame_s else []
+
+
+def _deviations(axes: Any, row: int, clip: ClipTime, reach: float) -> None:
+    """The row's samples around their median; an outlier outside of the picture stands at its edge with its value."""
+    percents = _percents(clip)
+    edge = 0.97 * reach
+    _dots(axes, row, [min(max(percent, -edge), edge) for percent in percents], clip.outliers)
+    for at in clip.outliers:
+        if abs(percents[at]) > reach:
+            side = 1 if percents[at] > 0 else -1
+            place, align = (side * edge, row), "right" if side > 0 else "left"
+            text = f"{percents[at]:+.0f} %"
+            axes.annotate(
+                text, place, xytext=(-side * 7, -3), textcoords="offset points", ha=align, color=BAD, fontsize=8
+            )
 
 
 def stages_picture(traced: Sequence[ClipStages], labels: Sequence[str]) -> str:
     """Share of each stage in a clip's time."""
-    rows = [_shares(clip.stages) for clip in traced]
+    rows = [{stage: 100 * (clip.share(stage) or 0.0) for stage in clip.stages} for clip in traced]
     return _stacked("stages", rows, labels, "Share of the time by stage, %", 100)
 
 
-def _shares(stages: Mapping[str, float]) -> dict[str, float]:
-    total = sum(stages.values())
-    return {stage: 100 * spent / total for stage, spent in stages.items()} if total else {}
-
-
-def tile_stages_picture(clip: ClipStages, name: str) -> str:
+def tile_stages_picture(clip: ClipStages) -> str:
     """Time of each tile of one encode by stage, with the mean tile as a line."""
     unit, _ = seconds_column([sum(tile.values()) for tile in clip.tiles])
-    scale = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}[unit]
-    rows = [{stage: spent / scale for stage, spent in tile.items()} for tile in clip.tiles]
+    rows = [{stage: spent / scale_of(unit) for stage, spent in tile.items()} for tile in clip.tiles]
     mean = sum(sum(row.values()) for row in rows) / len(rows)
     labels = [f"tile {at}" for at in range(len(rows))]
-    return _stacked(name, rows, labels, f"Time of each tile by stage, {unit}", None, mean)
+    return _stacked("tile-stages", rows, labels, f"Time of each tile by stage, {unit}", None, mean)
 
 
 def _stacked(
-    name: str, rows: Sequence[Mapping[str, float]], labels: Sequence[str], title: str, end: float | None, mean: float = 0
+    name: str,
+    rows: Sequence[Mapping[str, float]],
+    labels: Sequence[str],
+    title: str,
+    end: float | None,
+    mean: float = 0,
 ) -> str:
-    present = {stage for row in rows for stage, value in row.items() if value}
-    order = [stage for stage in STAGE_COLOURS if stage in present] + sorted(present - set(STAGE_COLOURS))
-    with canvas(name, WIDTH_PX, 84 + _ROW_PX * len(rows)) as drawn:
+    order = stage_order(stage for row in rows for stage, value in row.items() if value)
+    with canvas(name, WIDTH_PX, (84 if len(order) <= 7 else 102) + _ROW_PX * len(rows)) as drawn:
         axes = drawn.axes()
         lefts = [0.0] * len(rows)
         for stage in order:
             widths = [row.get(stage, 0.0) for row in rows]
             axes.barh(
-                range(len(rows)), widths, left=lefts, height=0.66, color=STAGE_COLOURS.get(stage, MUTED), label=stage, edgecolor=PAPER, linewidth=0.6
+                range(len(rows)),
+                widths,
+                left=lefts,
+                height=0.66,
+                color=STAGE_COLOURS.get(stage, MUTED),
+                label=stage,
+                edgecolor=PAPER,
+                linewidth=0.6,
             )
             lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
         rows_on(axes, labels)
@@ -106,7 +138,9 @@ def _stacked(
             axes.axvline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         axes.set_xlim(0, end or max(lefts) * 1.02)
         axes.set_title(title)
-        drawn.figure.legend(loc="outside lower center", ncols=len(order), handlelength=0.9, handleheight=0.9, columnspacing=1.4)
+        drawn.figure.legend(
+            loc="outside lower center", ncols=min(len(order), 7), handlelength=0.9, handleheight=0.9, columnspacing=1.4
+        )
     return drawn.svg
 
 
@@ -121,7 +155,9 @@ def selection_picture(chosen: Sequence[Candidate], reachable: int) -> str:
         axes.grid(axis="y")
         axes.plot(seconds, covered, color=SERIES[0], linewidth=1.6, marker="o", markersize=5)
         for clip, x, y in zip(chosen, seconds[1:], covered[1:], strict=True):
-            axes.annotate(clip.clip, (x, y), xytext=(0, -13), textcoords="offset points", ha="center", color=MUTED, fontsize=8)
+            axes.annotate(
+                clip.clip, (x, y), xytext=(0, -13), textcoords="offset points", ha="center", color=MUTED, fontsize=8
+            )
         axes.set_ylim(0, 108)
         axes.set_xlim(0, seconds[-1] * 1.06 or 1)
         axes.set_title("Covered lines and branches, % of what the clips can reach")
@@ -129,7 +165,7 @@ def selection_picture(chosen: Sequence[Candidate], reachable: int) -> str:
     return drawn.svg
 
 
-def speedup_picture(law: amdahl.Fit, cores: int | None) -> str:
+def speedup_picture(law: Fit, cores: int | None) -> str:
     """Measured speed-ups, the law with its interval, and the ideal line."""
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
@@ -141,35 +177,54 @@ def speedup_picture(law: amdahl.Fit, cores: int | None) -> str:
         axes.grid(axis="y")
         axes.plot(workers, workers, color=MUTED, linewidth=1, linestyle=(0, (2, 3)), label="ideal: no serial part")
         if law.interval is not None:
-            low, high = ([_law(end, n) for n in workers] for end in (law.interval.low, law.interval.high))
-            axes.fill_between(workers, low, high, color=SERIES[0], alpha=0.16, linewidth=0, label="95 % interval of the law")
-        axes.plot(workers, [_law(law.p, n) for n in workers], color=SERIES[0], linewidth=1.8, label=f"Amdahl's law, p = {law.p:.3f}")
+            low, high = ([predicted_speedup(end, n) for n in workers] for end in (law.interval.low, law.interval.high))
+            axes.fill_between(
+                workers, low, high, color=SERIES[0], alpha=0.16, linewidth=0, label="95 % interval of the law"
+            )
+        axes.plot(
+            workers,
+            [predicted_speedup(law.p, n) for n in workers],
+            color=SERIES[0],
+            linewidth=1.8,
+            label=f"Amdahl's law, p = {law.p:.3f}",
+        )
         _law_points(axes, [point for point in law.points if point.label not in off], SERIES[1], "measured", filled=True)
-        _law_points(axes, [point for point in law.points if point.label in off], BAD, "measured, off the law", filled=False)
+        _law_points(
+            axes, [point for point in law.points if point.label in off], BAD, "measured, off the law", filled=False
+        )
         if cores is not None and cores < last:
             axes.axvline(cores, color=LINE, linewidth=1.2)
-            axes.annotate(f"{cores} cores here", (cores, 0.98), xycoords=("data", "axes fraction"), xytext=(4, 0), textcoords="offset points", va="top", color=MUTED, fontsize=8)
+            axes.annotate(
+                f"{cores} cores here",
+                (cores, 0.98),
+                xycoords=("data", "axes fraction"),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="top",
+                color=MUTED,
+                fontsize=8,
+            )
         axes.set_xscale("log", base=2)
         ticks = [n for n in (1, 2, 4, 8, 16, 32, 64, 128) if n <= last]
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_major_formatter(FixedFormatter([str(n) for n in ticks]))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_ylim(0.5, max(1.25 * _law(law.interval.high if law.interval else law.p, last), 2.5))
+        axes.set_ylim(0.5, max(1.25 * predicted_speedup(law.interval.high if law.interval else law.p, last), 2.5))
         axes.set_title("Speed-up over one worker, times")
         axes.set_xlabel("workers (tiles encoded at the same time)")
         axes.legend(loc="upper left")
     return drawn.svg
 
 
-def _law(p: float, workers: float) -> float:
-    return 1 / ((1 - p) + p / workers)
-
-
-def _law_points(axes: Any, points: Sequence[amdahl.Point], colour: str, label: str, filled: bool) -> None:
+def _law_points(axes: Any, points: Sequence[Point], colour: str, label: str, filled: bool) -> None:
+    """Points as measured; those with the same number of workers stand side by side around it."""
     if points:
+        groups = {
+            n: [point for point in points if point.workers == n] for n in sorted({point.workers for point in points})
+        }
         axes.scatter(
-            [point.workers for point in points],
-            [point.speedup for point in points],
+            [n * 2 ** (0.035 * (at - (len(group) - 1) / 2)) for n, group in groups.items() for at in range(len(group))],
+            [point.speedup for group in groups.values() for point in group],
             s=30,
             facecolors=colour if filled else "none",
             edgecolors=colour,
@@ -178,3 +233,21 @@ def _law_points(axes: Any, points: Sequence[amdahl.Point], colour: str, label: s
             label=label,
             zorder=4,
         )
+
+
+def ratios_picture(changes: Sequence[Change], labels: Sequence[str], margin: float) -> str:
+    """Change of each clip in per cent with its interval, around a band in which a change counts as none."""
+    with canvas("comparison-time", WIDTH_PX, 62 + _ROW_PX * len(changes)) as drawn:
+        axes = drawn.axes()
+        axes.axvspan(-100 * margin, 100 * margin, color=LINE, alpha=0.5, linewidth=0)
+        axes.axvline(0, color=MUTED, linewidth=0.8)
+        for row, change in enumerate(changes):
+            if change.interval is not None:
+                ends = [100 * (end - 1) for end in (change.interval.low, change.interval.high)]
+                axes.plot(ends, [row, row], color=SERIES[0], linewidth=2.4, solid_capstyle="round")
+            axes.scatter([100 * (change.ratio - 1)], [row], s=34, color=SERIES[0], zorder=3)
+        rows_on(axes, labels)
+        reach = max(100 * margin * 1.6, *(abs(end) for end in axes.get_xlim()))
+        axes.set_xlim(-reach, reach)
+        axes.set_title("Change of the time per frame, % (to the left: faster)")
+    return drawn.svg

@@ -1,4 +1,4 @@
-"""What a run says in a few sentences, in big numbers and as JSON: one wording for the page, the terminal and scripts."""
+"""The figures of a run for scripts: schema 1. Keys are added, never renamed."""
 
 from __future__ import annotations
 
@@ -6,207 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench import units
-from workbench.analysis.amdahl import Fit, Prediction
+from workbench.analysis.amdahl import Fit
+from workbench.analysis.compare_runs import Comparison
 from workbench.analysis.findings import Findings
 from workbench.analysis.hotspots import Hot
-from workbench.analysis.memory import ClipMemory
-from workbench.analysis.times import ClipTime
 from workbench.analysis.tiles import TileRow
-from workbench.report.document import KeyFigure
 from workbench.stats import Interval, median
 
-REPORT_NAME = "report.html"
 SCHEMA = 1
-NOISY = 0.05  # robust spread over the median above which a time is called noisy
 
 
-def sentences(found: Findings) -> list[str]:
-    """The findings as sentences, the most important first; a part that was not measured says nothing here."""
-    parts = (_judged(found), _timed(found), _hot(found), _scaled(found), _remembered(found), _selected(found), _noisy(found))
-    return [sentence for sentence in parts if sentence]
-
-
-def key_figures(found: Findings) -> tuple[KeyFigure, ...]:
-    """The big numbers at the top of the page."""
-    figures = (_decodes_figure(found), _speed_figure(found), _memory_figure(found), _law_figure(found))
-    return tuple(figure for figure in figures if figure is not None)
-
-
-def main_times(found: Findings) -> list[ClipTime]:
-    """The times of the run's main kernel set."""
-    return [clip for clip in found.times if clip.subject.kernels == found.times[0].subject.kernels]
-
-
-def interval_text(interval: Interval | None, decimals: int = 2) -> str:
-    """`0.86 to 0.93`, or that there is none."""
-    return f"{interval.low:.{decimals}f} to {interval.high:.{decimals}f}" if interval is not None else "no interval"
-
-
-def _range(values: Sequence[float], printed: Any) -> str:
-    low, high = printed(min(values)), printed(max(values))
-    return low if low == high else f"{low} to {high}"
-
-
-def _judged(found: Findings) -> str:
-    judged = [clip for clip in found.outputs if clip.decodes is not None]
-    if not judged:
-        return ""
-    failed = [found.label(clip.subject) for clip in judged if not clip.decodes]
-    decoders = ", ".join(dict.fromkeys(decoder for clip in judged for decoder in clip.decoders if decoder))
-    by = f" by {decoders}" if decoders else ""
-    if failed:
-        text = f"**{len(failed)} of {len(judged)} streams do not decode{by} to the encoder's reconstruction**: {', '.join(failed)}."
-    elif len(judged) == 1:
-        text = f"The stream decodes{by} to exactly the encoder's reconstruction."
-    else:
-        text = f"All {len(judged)} streams decode{by} to exactly the encoder's reconstruction."
-    return f"{text} {_agreed(found)}".strip()
-
-
-def _agreed(found: Findings) -> str:
-    if not found.agreements:
-        return ""
-    differ = [one.clip for one in found.agreements if not one.agree]
-    sets = list(dict.fromkeys(name for one in found.agreements for name in one.digests))
-    if differ:
-        return f"**The kernel sets {', '.join(sets)} write different bytes** for {', '.join(differ)}."
-    return f"The kernel sets {', '.join(sets)} write the same bytes."
-
-
-def _timed(found: Findings) -> str:
-    timed = [clip for clip in main_times(found) if clip.per_frame_s > 0] if found.times else []
-    if not timed:
-        return ""
-    rates = _range([1 / clip.per_frame_s for clip in timed], lambda rate: f"{rate:.3g}")
-    slowest = max(timed, key=lambda clip: clip.per_frame_s)
-    starts = [clip.start_up_s for clip in timed if clip.start_up_s is not None]
-    start = f"; start-up costs {_range(starts, units.seconds)} more, once" if starts else ""
-    which = f", slowest {slowest.subject.clip}" if len(timed) > 1 else ""
-    threads = f" with kernel set {slowest.subject.kernels}" if slowest.subject.kernels else ""
-    return f"**{rates} frames a second**{threads} ({_range([c.per_frame_s for c in timed], units.seconds)} a frame{which}){start}."
-
-
-def _hot(found: Findings) -> str:
-    if not found.profiles:
-        return ""
-    profile = found.profiles[0]
-    top = profile.top[:3]
-    named = ", ".join(f"`{function_name(hot.name)}` {units.percent(hot.share)}" for hot in top)
-    text = f"Hottest: {named}; the ten hottest functions take {units.percent(sum(hot.share for hot in profile.top))}."
-    if profile.agreement is not None:
-        text += f" {agreement_words(profile.agreement.overlap, profile.agreement.distance)}"
-    return text
-
-
-def agreement_words(overlap: float, distance: float) -> str:
-    """How far the clips agree, as one reads it."""
-    strength = "agree closely" if distance < 0.15 else "agree broadly" if distance < 0.3 else "differ"
-    return f"The clips {strength}: any two share {overlap:.1f} of their ten hottest functions on average."
-
-
-def _scaled(found: Findings) -> str:
-    best = best_row(found)
-    if best is None or best.speedup is None:
-        return ""
-    bytes_cost = f" for {units.percent(best.bytes_change, signed=True)} bytes" if best.bytes_change is not None else ""
-    text = f"**{best.speedup:.2f}x faster** with {best.tiles} tiles on {best.threads} threads ({best.subject.clip}, the best){bytes_cost}."
-    law = found.law
-    if law is not None:
-        text += f" Amdahl's law over all clips: p = {law.p:.3f} ({interval_text(law.interval, 3)}), so {_predicted(law)}."
-    return text
-
-
-def best_row(found: Findings) -> TileRow | None:
-    """The combination of tiles and threads with the largest speed-up."""
-    faster = [row for row in found.tile_rows if row.speedup is not None and row.threads > 1]
-    return max(faster, key=lambda row: row.speedup or 0.0, default=None)
-
-
-def _predicted(law: Fit) -> str:
-    shown = [one for one in law.predictions if not one.measured][:2] or list(law.predictions[:2])
-    return " and ".join(f"{one.speedup:.1f}x on {one.workers}" for one in shown) + " workers would be expected"
-
-
-def _remembered(found: Findings) -> str:
-    peaks = [max(clip.max_rss_bytes) for clip in found.memory if clip.max_rss_bytes]
-    text = f"Maximum resident set {_range(peaks, units.byte_size)}" if peaks else ""
-    per_frame = [clip.allocations_per_frame for clip in found.memory if clip.allocations_per_frame is not None]
-    if per_frame:
-        counted = f"{_range(per_frame, lambda value: f'{value:,.0f}')} allocations a frame once warm"
-        text = f"{text}; {counted}" if text else counted[0].upper() + counted[1:]
-    return f"{text}." if text else ""
-
-
-def _selected(found: Findings) -> str:
-    chosen = [one for one in found.candidates if one.chosen]
-    if not chosen:
-        return ""
-    seconds = sum(one.seconds or 0.0 for one in chosen)
-    text = f"{len(chosen)} of {len(found.candidates)} clips were chosen ({units.seconds(seconds)} of encoding)"
-    if found.never is not None:
-        left = found.never.total_items - found.never.covered_items
-        return f"{text}; {units.count(left)} of {units.count(found.never.total_items)} lines and branches are reached by no clip."
-    return f"{text}."
-
-
-def _noisy(found: Findings) -> str:
-    noisy = [found.label(clip.subject) for clip in found.times if clip.relative_spread > NOISY]
-    odd = sum(len(clip.outliers) for clip in found.times)
-    said = []
-    if noisy:
-        said.append(f"times of {', '.join(noisy)} spread more than {units.percent(NOISY)}")
-    if odd:
-        said.append(f"{odd} timed repetition{'s' if odd > 1 else ''} lie{'' if odd > 1 else 's'} far outside the others")
-    return f"Noise: {'; '.join(said)}." if said else ""
-
-
-def _decodes_figure(found: Findings) -> KeyFigure | None:
-    judged = [clip for clip in found.outputs if clip.decodes is not None]
-    if not judged:
-        return None
-    good = sum(bool(clip.decodes) for clip in judged)
-    agree = all(one.agree for one in found.agreements)
-    detail = "" if not found.agreements else "kernel sets agree on the bytes" if agree else "**kernel sets differ**"
-    return KeyFigure("streams that decode", f"{good} of {len(judged)}", detail, "good" if good == len(judged) and agree else "bad")
-
-
-def _speed_figure(found: Findings) -> KeyFigure | None:
-    timed = [clip for clip in main_times(found) if clip.per_frame_s > 0] if found.times else []
-    if not timed:
-        return None
-    rates = sorted(1 / clip.per_frame_s for clip in timed)
-    detail = f"median clip; {_range(rates, lambda rate: f'{rate:.3g}')}" if len(rates) > 1 else timed[0].subject.clip
-    return KeyFigure(f"frames a second, {timed[0].subject.kernels}".rstrip(", "), f"{median(rates):.3g}", detail)
-
-
-def _memory_figure(found: Findings) -> KeyFigure | None:
-    measured: list[ClipMemory] = [clip for clip in found.memory if clip.max_rss_bytes]
-    if not measured:
-        return None
-    largest = max(measured, key=lambda clip: max(clip.max_rss_bytes))
-    return KeyFigure("maximum resident set", units.byte_size(max(largest.max_rss_bytes)), f"largest: {found.label(largest.subject)}")
-
-
-def _law_figure(found: Findings) -> KeyFigure | None:
-    law = found.law
-    if law is None:
-        return None
-    return KeyFigure("parallel share p", f"{law.p:.3f}", f"95 %: {interval_text(law.interval, 3)}" if law.interval else "one point: no interval")
-
-
-def function_name(frame: str) -> str:
-    """A frame without its file."""
-    return frame.partition(" (")[0]
-
-
-def summary_json(found: Findings, report: Path) -> dict[str, Any]:
-    """The figures for scripts, schema 1. A quantity that was not measured is null; keys are added, never renamed."""
+def summary_json(found: Findings, page: Path) -> dict[str, Any]:
+    """The findings as `--json` writes them, `page` being the report's path; what was not measured is null."""
     times = {clip.subject: clip for clip in found.times}
     memory = {clip.subject: clip for clip in found.memory}
     outputs = {clip.subject: clip for clip in found.outputs}
     clips = []
-    for subject in found.subjects:
+    for subject in found.encoded:
         output, timed, remembered = outputs.get(subject), times.get(subject), memory.get(subject)
         clips.append(
             {
@@ -219,7 +35,9 @@ def summary_json(found: Findings, report: Path) -> dict[str, Any]:
                 "time_per_frame_s": timed.per_frame_s if timed else None,
                 "time_per_frame_interval_s": _ends(timed.interval) if timed else None,
                 "start_up_s": timed.start_up_s if timed else None,
-                "max_rss_bytes": int(max(remembered.max_rss_bytes)) if remembered and remembered.max_rss_bytes else None,
+                "max_rss_bytes": int(max(remembered.max_rss_bytes))
+                if remembered and remembered.max_rss_bytes
+                else None,
                 "allocations_per_frame": remembered.allocations_per_frame if remembered else None,
             }
         )
@@ -230,7 +48,7 @@ def summary_json(found: Findings, report: Path) -> dict[str, Any]:
         "top_functions": _functions_json(found),
         "tiles": [_tile_json(row) for row in found.tile_rows if row.speedup is not None],
         "amdahl": _law_json(found.law),
-        "report": str(report),
+        "report": str(page),
     }
 
 
@@ -253,18 +71,54 @@ def _tile_json(row: TileRow) -> dict[str, Any]:
 def _law_json(law: Fit | None) -> dict[str, Any] | None:
     if law is None:
         return None
-
-    def interval_of(prediction: Prediction) -> list[float] | None:
-        return _ends(prediction.interval)
-
     return {
         "p": law.p,
         "interval": _ends(law.interval),
         "predicted": {str(one.workers): one.speedup for one in law.predictions},
-        "predicted_intervals": {str(one.workers): interval_of(one) for one in law.predictions},
+        "predicted_intervals": {str(one.workers): _ends(one.interval) for one in law.predictions},
         "limitations": list(law.limitations),
     }
 
 
 def _ends(interval: Interval | None) -> list[float] | None:
     return [interval.low, interval.high] if interval is not None else None
+
+
+def comparison_json(found: Comparison, page: Path) -> dict[str, Any]:
+    """A comparison as `--json` writes it; `ratio` is new over old, for PSNR the difference in dB."""
+    changes = [
+        {
+            "clip": change.subject.clip,
+            "kernels": change.subject.kernels,
+            "quantity": change.quantity.name,
+            "unit": change.quantity.unit,
+            "old": median(change.old),
+            "new": median(change.new),
+            "ratio": change.ratio,
+            "interval": _ends(change.interval),
+            "verdict": change.word,
+        }
+        for change in found.changes
+    ]
+    overall = [
+        {
+            "kernels": one.kernels,
+            "quantity": one.quantity.name,
+            "clips": one.clips,
+            "ratio": one.ratio,
+            "interval": _ends(one.interval),
+            "verdict": one.word,
+        }
+        for one in found.overall
+    ]
+    only = {"old": found.only_old, "new": found.only_new}
+    return {
+        "schema": SCHEMA,
+        "changes": changes,
+        "overall": overall,
+        "only_in": {
+            side: [{"clip": one.clip, "kernels": one.kernels} for one in subjects] for side, subjects in only.items()
+        },
+        "warnings": list(found.warnings),
+        "report": str(page),
+    }

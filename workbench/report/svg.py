@@ -1,7 +1,8 @@
 """Pictures as SVG text: drawn by matplotlib in the page's own colours, with text kept as text.
 
-Every colour is one of PALETTE. In the SVG it becomes a CSS variable with that colour as fallback, so that a picture inside the page
-follows the page's light or dark theme, and the same picture in a file of its own still has its colours.
+Every colour is one of PALETTE. In the SVG it becomes a CSS variable with that colour as fallback, so that a picture
+inside the page follows the page's light or dark theme, and the same picture in a file of its own still has its
+colours.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, LINE, PAPER, BAD = "#1c2128", "#59636e", "#d8dee4", "#fefefe", "#c93c37"
-SERIES = ("#2f6fb7", "#e0862c", "#3c9a68", "#b2569a", "#7b6fd0", "#bd9b1f", "#46a2b4", "#8d98a3")
+SERIES = ("#2f6fb7", "#e0862c", "#3c9a68", "#b2569a", "#7b6fd0", "#bd9b1f", "#46a2b4", "#8d98a3", "#94785f")
 PALETTE = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper", BAD: "bad"} | {
     colour: f"series-{at}" for at, colour in enumerate(SERIES, 1)
 }
 DARK = {
     "ink": "#e6edf3", "muted": "#9aa5b1", "line": "#30363d", "paper": "#0f1318", "bad": "#f47067",
     "series-1": "#5b9be6", "series-2": "#f0a050", "series-3": "#57b884", "series-4": "#d07ab8",
-    "series-5": "#9a8ff0", "series-6": "#d9b93f", "series-7": "#64c0d2", "series-8": "#8b949e",
+    "series-5": "#9a8ff0", "series-6": "#d9b93f", "series-7": "#64c0d2", "series-8": "#8b949e", "series-9": "#b89a80",
 }  # fmt: skip
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],  # ships with matplotlib: the layout does not depend on the machine's fonts
     "font.size": 9,
@@ -40,6 +41,7 @@ _STYLE = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.axisbelow": True,
+    "axes.unicode_minus": False,
     "axes.grid": True,
     "axes.grid.axis": "x",
     "grid.color": LINE,
@@ -58,7 +60,8 @@ _STYLE = {
 }
 SVG_ROOT = (
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
-    "style=\"stroke-linejoin: round; font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif\""
+    'style="stroke-linejoin: round; '
+    "font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif\""
 )
 
 
@@ -75,10 +78,11 @@ class Canvas:
 
 @contextmanager
 def canvas(name: str, width_px: float, height_px: float) -> Iterator[Canvas]:
-    """A figure of this many CSS pixels, in the report's style; `name` keeps its inner references apart from other pictures'."""
+    """A figure of this many CSS pixels in the report's style; `name` keeps its inner references apart from others'."""
     import matplotlib
 
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+    style: Any = _STYLE | {"svg.hashsalt": name}
+    with matplotlib.rc_context(style):
         from matplotlib.figure import Figure
 
         drawn = Canvas()
@@ -91,7 +95,9 @@ def canvas(name: str, width_px: float, height_px: float) -> Iterator[Canvas]:
 
 def _polished(svg: str, width_px: float, height_px: float) -> str:
     """The picture alone: no prologue, metadata or fonts of its own, our colours, a size that a page can scale."""
-    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    body = re.sub(
+        r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL
+    )
     body = re.sub(r"<svg[^>]*?(viewBox=\"[^\"]*\")[^>]*>", rf"{SVG_ROOT} \1>", body, count=1)
     body = body.replace("<svg ", f'<svg width="{width_px:.0f}" height="{height_px:.0f}" ', 1)
     body = re.sub(r' id="(?:\w+_\d+|matplotlib[^"]*)"', "", body)

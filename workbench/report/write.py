@@ -7,20 +7,19 @@ from pathlib import Path
 from workbench.analysis.findings import Findings, findings
 from workbench.files import refuse_existing, write_text
 from workbench.record import read_run
-from workbench.report.document import Document, pictures_of
-from workbench.report.flame import flame_page
-from workbench.report.html import html_page
+from workbench.report.document import REPORT_NAME, Document, pictures_of
+from workbench.report.flame import FLAME_NAME, flame_page
+from workbench.report.html_page import html_page
 from workbench.report.markdown import PICTURE_FOLDER, markdown
-from workbench.report.sections import FLAME_NAME, profile_document
-from workbench.report.summary import REPORT_NAME
+from workbench.report.profile_page import profile_document
 from workbench.report.svg import standalone
 
 
 def write_report(folder: Path | str, force: bool = False) -> Path:
     """Write report.html, report.md, its pictures and flame.html into a run folder; returns the path of report.html.
 
-    The pages follow from records.jsonl alone: the same records give the same bytes. Raises InputError when the folder holds no records,
-    or pages already and `force` is not given; EnvironmentFault when it cannot be written.
+    The pages follow from records.jsonl alone: the same records give the same bytes. Raises InputError when the folder
+    holds no records, or pages already and `force` is not given; EnvironmentFault when it cannot be written.
     """
     return write_pages(findings(read_run(folder)), force)
 

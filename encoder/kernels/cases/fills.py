@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SIZES = [(4, 4), (8, 8), (16, 16), (32, 32), (64, 64), (4, 8), (8, 4), (8, 16), (16, 8), (16, 32), (32, 16), (32, 64), (64, 32)]
+_SIDES = (4, 8, 16, 32, 64)
+SIZES = [(w, h) for w in _SIDES for h in _SIDES if w in (h, h // 2, 2 * h)]
 """w, h: the squares and the 2:1 rectangles."""
 FILLS = ("low", "high", "random", "gradient", "extremes")
 

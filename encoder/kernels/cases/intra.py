@@ -35,7 +35,7 @@ def _arguments(rng: np.random.Generator, w: int, h: int, kind: str) -> tuple[Any
 
 
 def _register_predictor(slot: str) -> None:
-    """Register the cases of a predictor without parameters: every size, with random, extreme and two more kinds of edges."""
+    """Register the cases of a predictor without parameters: every size, with four kinds of edges."""
 
     @cases_for(slot)
     def make(rng: np.random.Generator) -> Iterator[Case]:

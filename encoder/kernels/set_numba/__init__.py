@@ -1,1 +1,1 @@
-"""Kernels whose reference loops compile badly, written for the vectoriser. A slot without a body here compiles the reference."""
+"""Kernels written for the compiler, where the reference loops compile badly. For other slots those are compiled."""

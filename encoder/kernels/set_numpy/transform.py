@@ -16,13 +16,13 @@ from encoder.kernels.butterflies import (
     IDENTITY,
     IDENTITY_SCALE,
     KIND,
+    PROGRAM_NUMBER,
     PROGRAMS,
     ROTATION,
     ROW_SHIFT,
     VERTICAL,
     A,
     B,
-    program_number,
 )
 from encoder.kernels.set_numpy.views import block
 from encoder.kernels.set_python.transform import HIGHEST, LOWEST, MAX_KEPT, MAX_LEVEL
@@ -104,7 +104,7 @@ def _inverse_1d(t, kind):
         return _inverse_1d(t, ADST)[::-1]
     if kind == ADST and log2_size == 2:
         return round2(ADST4 @ t, 12)
-    return _inverse_butterflies(t, program_number(kind, log2_size))
+    return _inverse_butterflies(t, PROGRAM_NUMBER[kind, log2_size - 2])
 
 
 def _forward_1d(t, kind):
@@ -116,7 +116,7 @@ def _forward_1d(t, kind):
         return _forward_1d(t[::-1], ADST)
     if kind == ADST and log2_size == 2:
         return round2(ADST4.T @ t, 12)
-    return _forward_butterflies(t, program_number(kind, log2_size))
+    return _forward_butterflies(t, PROGRAM_NUMBER[kind, log2_size - 2])
 
 
 def forward_transform(residual, coefs, tx_size, tx_type):

@@ -147,9 +147,7 @@ def _predict_from_above(dst, dst_at, stride, w, h, above, above_at, angle, upsam
             dst[dst_at + i * stride + j] = pred
 
 
-def _predict_from_both(
-    dst, dst_at, stride, w, h, above, above_at, left, left_at, angle, upsample_above, upsample_left
-):
+def _predict_from_both(dst, dst_at, stride, w, h, above, above_at, left, left_at, angle, upsample_above, upsample_left):
     """Step 8: up and to the left, 90 < angle < 180; what does not meet the row above meets the left column."""
     dx = DR_INTRA_DERIVATIVE[180 - angle]
     dy = DR_INTRA_DERIVATIVE[angle - 90]
@@ -205,7 +203,7 @@ def filter_edge(edge, edge_at, size, strength):
 def upsample_edge(edge, edge_at, count):
     """Intra edge upsampling process (spec 7.11.2.11).
 
-    Backwards, so that only entries already read are overwritten; dup_0 .. dup_3 are dup[i] .. dup[i + 3] of the specification.
+    Backwards, so that only entries already read are overwritten; dup_0 .. dup_3 are the dup[i] .. dup[i + 3] there.
     """
     first = edge[edge_at - 1]
     dup_3 = np.int64(edge[edge_at + count - 1])

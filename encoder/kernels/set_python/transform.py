@@ -4,9 +4,9 @@ import numpy as np
 
 from encoder.intmath import clip1, clip3, round2
 from encoder.kernels.butterflies import (
-    ADST,
     ADST4,
     COLUMN_SHIFT,
+    DCT,
     FIRST_STEP,
     FLIPADST,
     FORWARD_SHIFTS,
@@ -21,13 +21,13 @@ from encoder.kernels.butterflies import (
     M11,
     OUTPUT_ORDER,
     OUTPUT_SIGN,
+    PROGRAM_NUMBER,
     ROTATION,
     ROW_SHIFT,
     STEPS,
     VERTICAL,
     A,
     B,
-    program_number,
 )
 
 MAX_KEPT = 32
@@ -36,11 +36,6 @@ LOWEST = -(1 << 15)
 HIGHEST = (1 << 15) - 1
 """Limits of coefficients and of intermediate values of 8-bit video: BitDepth + 8 bits (spec 7.12.3, 7.13.3)."""
 MAX_LEVEL = 1 << 19
-
-
-def program_of(kind, log2_size):
-    """Place of a transform among the programs; a flipped ADST is an ADST whose samples are taken in reverse."""
-    return program_number(ADST if kind == FLIPADST else kind, log2_size)
 
 
 def inverse_butterflies(t, program):
@@ -114,10 +109,10 @@ def inverse_1d(t, kind, log2_size):
     """The inverse transform of 2**log2_size elements (spec 7.13.2), in place."""
     if kind == IDENTITY:
         scale(t, log2_size)
-    elif (kind == ADST or kind == FLIPADST) and log2_size == 2:
+    elif kind != DCT and log2_size == 2:
         multiply(ADST4, t)
     else:
-        inverse_butterflies(t, program_of(kind, log2_size))
+        inverse_butterflies(t, PROGRAM_NUMBER[kind, log2_size - 2])
     if kind == FLIPADST:
         reverse(t)
 
@@ -128,10 +123,10 @@ def forward_1d(t, kind, log2_size):
         reverse(t)
     if kind == IDENTITY:
         scale(t, log2_size)
-    elif (kind == ADST or kind == FLIPADST) and log2_size == 2:
+    elif kind != DCT and log2_size == 2:
         multiply(ADST4.T, t)
     else:
-        forward_butterflies(t, program_of(kind, log2_size))
+        forward_butterflies(t, PROGRAM_NUMBER[kind, log2_size - 2])
 
 
 def forward_transform(residual, coefs, tx_size, tx_type):

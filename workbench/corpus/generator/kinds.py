@@ -204,7 +204,7 @@ def gradient(scene: Scene, t: int) -> IntArray:
     y, x = _places(scene)
     clouds = value_noise(scene.width, scene.height, scene.seed, max(8, scene.width // 3), left=t) >> 4
     luma = 32 + y * 120 // scene.height + (x + t) * 40 // scene.width + clouds
-    return picture_of(luma, 150 - y * 30 // scene.height, 110 + x * 20 // scene.width)
+    return picture_of(np.clip(luma, BLACK, WHITE), 150 - y * 30 // scene.height, 110 + x * 20 // scene.width)
 
 
 @kind

@@ -97,8 +97,7 @@ def _drop_leaf(picture: IntArray, texture: IntArray, rolls: list[int]) -> None:
     size, x, y, shape, level, slope, gain, cb, cr = rolls
     height, width = picture.shape[1:]
     smallest, largest = max(2, min(width, height) // 72), max(4, min(width, height) // 4)
-    # P(radius > r) = (smallest / r)**2, drawn by its inverse from 16 random bits.
-    radius = min(largest, math.isqrt((smallest * smallest << 16) // (1 + size % 65536)))
+    radius = _leaf_radius(size, smallest, largest)
     reach_y = radius * (2 + shape % 3) // 4 + 1
     brush = brush_at(picture, x % width, y % height, radius, reach_y)
     is_box = shape // 3 % 4 == 0
@@ -106,6 +105,11 @@ def _drop_leaf(picture: IntArray, texture: IntArray, rolls: list[int]) -> None:
     shade = 30 + level % 180 + brush.dx * (slope % 81 - 40) // radius
     luma = shade + texture[brush.rows, brush.columns] * (gain % 4) // 3
     brush.paint(picture, mask, picture_of(np.clip(luma, BLACK, WHITE), 96 + cb % 64, 96 + cr % 64))
+
+
+def _leaf_radius(roll: int, smallest: int, largest: int) -> int:
+    """A radius with P(radius > r) = (smallest / r)**2, by the inverse of that law from 16 bits; `largest` caps it."""
+    return min(largest, math.isqrt((smallest * smallest << 16) // (1 + roll % 65536)))
 
 
 def _blurred(picture: IntArray) -> IntArray:

@@ -11,7 +11,7 @@ import itertools
 import json
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import av
@@ -37,7 +37,7 @@ def decoded(path: str) -> Iterator[av.VideoFrame]:
     """The frames of an AV1 stream as dav1d decodes it."""
     import av
 
-    codec = av.VideoCodecContext.create(DECODER, "r")
+    codec = cast(av.VideoCodecContext, av.CodecContext.create(DECODER, "r"))
     with av.open(path) as container:
         for packet in container.demux(video=0):
             yield from codec.decode(packet)

@@ -21,7 +21,9 @@ def html_page(document: Document) -> str:
 
 def render_template(name: str, **values: Any) -> str:
     """One of the templates beside this file, with the style sheets and the palette at hand."""
-    return _environment().get_template(name).render(light=_variables(light=True), dark=_variables(light=False), **values)
+    return (
+        _environment().get_template(name).render(light=_variables(light=True), dark=_variables(light=False), **values)
+    )
 
 
 @cache
@@ -29,8 +31,13 @@ def _environment() -> Any:
     from jinja2 import DictLoader, Environment, StrictUndefined
 
     folder = files("workbench.report")
-    sources = {name: folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "flame.html", "flame.css", "flame.js")}
-    environment = Environment(loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    sources = {
+        name: folder.joinpath(name).read_text(encoding="utf-8")
+        for name in ("page.html", "page.css", "flame.html", "flame.css", "flame.js")
+    }
+    environment = Environment(
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters |= {"inline": inline, "cell": cell, "kind": lambda block: type(block).__name__}
     return environment
 

@@ -1,17 +1,19 @@
-"""The programs of butterflies.py as straight vector code: up to eight rows or columns are transformed at once, one in each lane.
+"""The programs of butterflies.py as straight vector code: a transform of up to eight rows or columns, one in each lane.
 
-Numba would need seconds to compile two thousand statements, and LLVM would not vectorise them. So the steps of a program are
-written as LLVM instructions on vectors of 32-bit integers: one small function for each transform and direction, compiled in
-milliseconds. Only portable instructions are used; LLVM chooses those of the machine.
+Numba would need half a minute to compile two thousand statements, and LLVM would not vectorise them. So the steps of a
+program are written as LLVM instructions on vectors of 32-bit integers: one small function for each transform and
+direction. Only portable instructions are used; LLVM chooses those of the machine.
 
-What `forward_lanes` and `inverse_lanes` do with a block of `lanes` by `size` elements, lanes = min(size, LANES):
+What `forward_lanes` and `inverse_lanes` do with a block of `lanes` by `size` elements, lanes = min(size, LANES), of
+which kept = min(size, MAX_KEPT) frequencies exist:
 
-    forward   reads element k of all lanes at src[src_at + k * src_stride], as one vector; writes lane l, all its elements, from
-              dst[dst_at + l * dst_stride] on: min(size, MAX_KEPT) frequencies
-    inverse   reads lane l from src[src_at + l * src_stride] on, min(size, MAX_KEPT) frequencies; writes element k of all lanes
-              at dst[dst_at + k * dst_stride], as one vector
+    forward   reads element k of all lanes, as one vector, at src[src_at + k * src_stride], k < size;
+              writes lane l from dst[dst_at + l * dst_stride] on: kept frequencies
+    inverse   reads lane l from src[src_at + l * src_stride] on: kept frequencies;
+              writes element k of all lanes, as one vector, at dst[dst_at + k * dst_stride], k < size
 
-So two calls make rows of columns and columns of rows again, and a negative stride flips. src and dst are flat int32 arrays.
+So two calls in a row deal with columns and then with rows, or with rows and then with columns, and a negative stride
+flips. src and dst are flat int32 arrays.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +22,9 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
+from numba.np.arrayobj import make_array
 
+from encoder.byref import i32s, i64, u8s
 from encoder.kernels.butterflies import (
     ADST,
     ADST4,
@@ -29,15 +32,16 @@ from encoder.kernels.butterflies import (
     FLIPADST,
     IDENTITY,
     IDENTITY_SCALE,
+    PROGRAM_NUMBER,
     PROGRAMS,
     ROTATION,
     Program,
-    program_number,
 )
+from encoder.kernels.set_python.transform import HIGHEST, LOWEST, MAX_KEPT
 
 LANES = 8
-MAX_KEPT = 32
 TX_SIZES = 5
+"""The number of a transform is its kind * TX_SIZES + tx_size."""
 _KIND_NAMES = {DCT: "dct", ADST: "adst", FLIPADST: "adst", IDENTITY: "identity"}
 _TRANSFORMS = (
     *((DCT, tx_size) for tx_size in range(5)),
@@ -47,13 +51,14 @@ _TRANSFORMS = (
 
 _I32, _I64 = ir.IntType(32), ir.IntType(64)
 _POINTER = _I32.as_pointer()
-_FUNCTION = ir.FunctionType(ir.VoidType(), [_POINTER, _I64, _POINTER, _I64, _I32, _I32])  # src, its stride, dst, its stride, shifts
+# src, src_stride, dst, dst_stride, two shifts
+_FUNCTION = ir.FunctionType(ir.VoidType(), [_POINTER, _I64, _POINTER, _I64, _I32, _I32])
 
 Vector = ir.Value
 
 
 class _Lanes:
-    """Appends instructions on vectors of `count` lanes."""
+    """Appends instructions on vectors of `count` 32-bit lanes."""
 
     def __init__(self, builder: ir.IRBuilder, count: int):
         self.builder = builder
@@ -74,18 +79,25 @@ class _Lanes:
     def store(self, vector: Vector, pointer: ir.Value) -> None:
         self.builder.store(vector, self.builder.bitcast(pointer, self.type.as_pointer()), align=4)
 
-    def element(self, pointer: ir.Value, row: int, stride: ir.Value, column: int = 0) -> ir.Value:
-        """The address of an element of a block."""
-        at = self.builder.add(self.builder.mul(stride, ir.Constant(_I64, row)), ir.Constant(_I64, column))
-        return self.builder.gep(pointer, [at])
+    def rows(self, pointer: ir.Value, stride: ir.Value, count: int) -> list[ir.Value]:
+        """Pointers to the beginnings of the rows of a block."""
+        pointers = [pointer]
+        while len(pointers) < count:
+            pointers.append(self.builder.gep(pointers[-1], [stride]))
+        return pointers
 
-    def round2(self, vector: Vector, bits: Vector) -> Vector:
+    def shifted(self, pointer: ir.Value, elements: int) -> ir.Value:
+        """A pointer to an element further on."""
+        return self.builder.gep(pointer, [ir.Constant(_I64, elements)])
+
+    def round2(self, vectors: Sequence[Vector], bits: Vector) -> list[Vector]:
+        """Divided by 2**bits, halves rounded up; bits may be 0."""
         half = self.builder.lshr(self.builder.shl(self.constant(1), bits), self.constant(1))
-        return self.builder.ashr(self.builder.add(vector, half), bits)
+        return [self.builder.ashr(self.builder.add(vector, half), bits) for vector in vectors]
 
-    def clip16(self, vector: Vector) -> Vector:
-        """Limited to signed 16 bits: the intermediate range of 8-bit video."""
-        return self._call("smax", self._call("smin", vector, self.constant(2**15 - 1)), self.constant(-(2**15)))
+    def clip(self, vector: Vector, low: int, high: int) -> Vector:
+        """Limited to low..high."""
+        return self._call("smax", self._call("smin", vector, self.constant(high)), self.constant(low))
 
     def _call(self, name: str, *vectors: Vector) -> Vector:
         kind = ir.FunctionType(self.type, [self.type] * len(vectors))
@@ -102,7 +114,7 @@ class _Lanes:
             total = terms[0]
             for term in terms[1:]:
                 total = b.add(total, term)
-        return self.round2(total, self.constant(12))
+        return b.ashr(b.add(total, self.constant(1 << 11)), self.constant(12))
 
     def transposed(self, rows: Sequence[Vector]) -> list[Vector]:
         """Row i, lane j of the result is row j, lane i: blocks off the diagonal change places, by 1, 2 and 4."""
@@ -129,7 +141,8 @@ def _inverse_program(lanes: _Lanes, program: Program, values: Sequence[Vector]) 
         if kind == ROTATION:
             t[a], t[b] = lanes.product((m00, m01), pair), lanes.product((m10, m11), pair)
         else:
-            t[a], t[b] = lanes.clip16(lanes.builder.add(*pair)), lanes.clip16(lanes.builder.sub(*pair))
+            t[a] = lanes.clip(lanes.builder.add(*pair), LOWEST, HIGHEST)
+            t[b] = lanes.clip(lanes.builder.sub(*pair), LOWEST, HIGHEST)
     return [
         t[i] if sign > 0 else lanes.builder.neg(t[i])
         for i, sign in zip(program.output_order, program.output_sign, strict=True)
@@ -157,7 +170,7 @@ def _inverse_1d(lanes: _Lanes, kind: int, tx_size: int, values: Sequence[Vector]
         return [lanes.product([int(IDENTITY_SCALE[tx_size])], [value]) for value in values]
     if kind != DCT and tx_size == 0:
         return [lanes.product(row, values) for row in ADST4.tolist()]
-    return _inverse_program(lanes, PROGRAMS[program_number(kind, tx_size + 2)], values)
+    return _inverse_program(lanes, PROGRAMS[PROGRAM_NUMBER[kind, tx_size]], values)
 
 
 def _forward_1d(lanes: _Lanes, kind: int, tx_size: int, values: Sequence[Vector]) -> list[Vector]:
@@ -165,31 +178,33 @@ def _forward_1d(lanes: _Lanes, kind: int, tx_size: int, values: Sequence[Vector]
         return _inverse_1d(lanes, kind, tx_size, values)
     if kind != DCT and tx_size == 0:
         return [lanes.product(row, values) for row in ADST4.T.tolist()]
-    return _forward_program(lanes, PROGRAMS[program_number(kind, tx_size + 2)], values)
+    return _forward_program(lanes, PROGRAMS[PROGRAM_NUMBER[kind, tx_size]], values)
 
 
 def _write_inverse(lanes: _Lanes, kind: int, tx_size: int, arguments: Sequence[ir.Value]) -> None:
     src, src_stride, dst, dst_stride, shift, _ = arguments
     size = 4 << tx_size
+    rows = lanes.rows(src, src_stride, lanes.count)
     values: list[Vector] = []
     for column in range(0, min(size, MAX_KEPT), lanes.count):
-        rows = [lanes.load(lanes.element(src, lane, src_stride, column)) for lane in range(lanes.count)]
-        values += lanes.transposed(rows)
+        values += lanes.transposed([lanes.load(lanes.shifted(row, column)) for row in rows])
     values += [lanes.constant(0)] * (size - len(values))  # LLVM drops what is multiplied by nought
-    for k, value in enumerate(_inverse_1d(lanes, kind, tx_size, values)):
-        lanes.store(lanes.clip16(lanes.round2(value, lanes.splat(shift))), lanes.element(dst, k, dst_stride))
+    elements = lanes.round2(_inverse_1d(lanes, kind, tx_size, values), lanes.splat(shift))
+    for element, pointer in zip(elements, lanes.rows(dst, dst_stride, size), strict=True):
+        lanes.store(lanes.clip(element, LOWEST, HIGHEST), pointer)
 
 
 def _write_forward(lanes: _Lanes, kind: int, tx_size: int, arguments: Sequence[ir.Value]) -> None:
     src, src_stride, dst, dst_stride, before, after = arguments
     size = 4 << tx_size
-    values = [
-        lanes.builder.shl(lanes.load(lanes.element(src, k, src_stride)), lanes.splat(before)) for k in range(size)
-    ]
-    coefs = [lanes.round2(coef, lanes.splat(after)) for coef in _forward_1d(lanes, kind, tx_size, values)]
-    for column in range(0, min(size, MAX_KEPT), lanes.count):
-        for lane, row in enumerate(lanes.transposed(coefs[column : column + lanes.count])):
-            lanes.store(row, lanes.element(dst, lane, dst_stride, column))
+    shift = lanes.splat(before)
+    values = [lanes.builder.shl(lanes.load(pointer), shift) for pointer in lanes.rows(src, src_stride, size)]
+    kept = _forward_1d(lanes, kind, tx_size, values)[:MAX_KEPT]
+    coefs = lanes.round2(kept, lanes.splat(after))
+    rows = lanes.rows(dst, dst_stride, lanes.count)
+    for column in range(0, len(coefs), lanes.count):
+        for values_of_lane, row in zip(lanes.transposed(coefs[column : column + lanes.count]), rows, strict=True):
+            lanes.store(values_of_lane, lanes.shifted(row, column))
 
 
 Writer = Callable[[_Lanes, int, int, Sequence[ir.Value]], None]
@@ -210,7 +225,7 @@ def _function(module: ir.Module, name: str, write: Writer, kind: int, tx_size: i
 
 
 def _dispatch(builder: ir.IRBuilder, name: str, write: Writer, number: ir.Value, arguments: Sequence[ir.Value]) -> None:
-    """Call the function that belongs to a transform number; none for a number without one."""
+    """Call the function of a transform number."""
     end = builder.append_basic_block("transformed")
     switch = builder.switch(number, end)
     for kind, tx_size in _TRANSFORMS:
@@ -225,16 +240,16 @@ def _dispatch(builder: ir.IRBuilder, name: str, write: Writer, number: ir.Value,
 def _lanes_intrinsic(name: str, write: Writer) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         number, src, src_at, src_stride, dst, dst_at, dst_stride, first_shift, second_shift = arguments
-        array = make_array(signature.args[1])
-        src, dst = (builder.gep(array(context, builder, flat).data, [at]) for flat, at in ((src, src_at), (dst, dst_at)))
+        flat = make_array(signature.args[1])
+        src = builder.gep(flat(context, builder, src).data, [src_at])
+        dst = builder.gep(flat(context, builder, dst).data, [dst_at])
         shifts = [builder.trunc(shift, _I32) for shift in (first_shift, second_shift)]
         _dispatch(builder, name, write, number, [src, src_stride, dst, dst_stride, *shifts])
         return context.get_dummy_value()
 
     @intrinsic
     def run(typing_context, number, src, src_at, src_stride, dst, dst_at, dst_stride, first_shift, second_shift):
-        flat, i64 = types.Array(types.int32, 1, "C"), types.int64
-        return types.void(i64, flat, i64, i64, flat, i64, i64, i64, i64), codegen
+        return types.void(i64, i32s, i64, i64, i32s, i64, i64, i64, i64), codegen
 
     return run
 
@@ -244,18 +259,19 @@ forward_lanes = _lanes_intrinsic("forward", _write_forward)
 
 
 @intrinsic(prefer_literal=True)
-def stack_array(typing_context, length):
-    """A flat int32 array of a literal length on the stack, not filled: a block's scratch for the price of a subtraction."""
-    flat = types.Array(types.int32, 1, "C")
-    count = length.literal_value
+def add_lanes(typing_context, residual, residual_at, samples, at, count):
+    """Add a literal number of neighbours of an int32 array to as many uint8 samples, clipped to 8 bits."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        with builder.goto_entry_block():
-            data = builder.alloca(_I32, count)
-        array = make_array(flat)(context, builder)
-        word = context.get_constant(types.intp, 4)
-        shape = [context.get_constant(types.intp, count)]
-        populate_array(array, data=data, shape=shape, strides=[word], itemsize=word, meminfo=None)
-        return array._getvalue()
+        residual, residual_at, samples, at, _ = arguments
+        lanes = _Lanes(builder, count.literal_value)
+        added = make_array(signature.args[0])(context, builder, residual).data
+        target = builder.gep(make_array(signature.args[2])(context, builder, samples).data, [at])
+        eight_bits = ir.VectorType(ir.IntType(8), lanes.count)
+        target = builder.bitcast(target, eight_bits.as_pointer())
+        wide = builder.zext(builder.load(target, align=1), lanes.type)
+        total = builder.add(wide, lanes.load(builder.gep(added, [residual_at])))
+        builder.store(builder.trunc(lanes.clip(total, 0, 255), eight_bits), target, align=1)
+        return context.get_dummy_value()
 
-    return flat(length), codegen
+    return types.void(i32s, i64, u8s, i64, count), codegen

@@ -1,0 +1,123 @@
+"""The whole command on real pictures: every way in and out, judged by dav1d through PyAV."""
+
+import json
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from encoder.y4m import Y4mReader
+
+Runner = Callable[..., subprocess.CompletedProcess[str]]
+ClipMaker = Callable[..., Path]
+
+
+def samples_of_y4m(path: Path) -> list[list[np.ndarray]]:
+    with path.open("rb") as stream:
+        pictures = Y4mReader(stream, path.name).pictures()
+        return [[picture.plane(p).copy() for p in range(3)] for picture in pictures]
+
+
+def samples_of_video(path: Path) -> list[list[np.ndarray]]:
+    """As FFmpeg's decoder (dav1d for AV1) shows them."""
+    frames = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            assert frame.format.name == "yuv420p"
+            sizes = [(frame.width, frame.height)] + 2 * [((frame.width + 1) // 2, (frame.height + 1) // 2)]
+            planes = [np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
+            frames.append([plane[:h, :w].copy() for plane, (w, h) in zip(planes, sizes, strict=True)])
+    return frames
+
+
+def assert_same_pictures(actual: list[list[np.ndarray]], expected: list[list[np.ndarray]]) -> None:
+    assert len(actual) == len(expected) > 0
+    for index, (frame, wanted) in enumerate(zip(actual, expected, strict=True)):
+        for p in range(3):
+            np.testing.assert_array_equal(frame[p], wanted[p], f"frame {index}, plane {p}")
+
+
+@pytest.mark.parametrize("suffix", ["ivf", "obu", "mp4", "mkv", "webm"])
+def test_every_output_decodes_to_the_reconstruction(
+    run_encoder: Runner, make_clip: ClipMaker, tmp_path: Path, suffix: str
+) -> None:
+    clip = make_clip(21, 13, 2)
+    done = run_encoder(clip, "-o", f"out.{suffix}", "--reconstruction", "rec.y4m", "--kernels", "python")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_same_pictures(samples_of_video(tmp_path / f"out.{suffix}"), samples_of_y4m(tmp_path / "rec.y4m"))
+
+
+def test_psnr_is_that_of_the_decoded_pictures(run_encoder: Runner, make_clip: ClipMaker, tmp_path: Path) -> None:
+    clip = make_clip(21, 13, 2)
+    options = ("--psnr", "--stats", "stats.json", "--kernels", "python", "--quantizer", 30)
+    assert run_encoder(clip, "-o", "out.ivf", *options).returncode == 0
+    figures = json.loads((tmp_path / "stats.json").read_text())
+    for frame, source, decoded in zip(
+        figures["frames"], samples_of_y4m(clip), samples_of_video(tmp_path / "out.ivf"), strict=True
+    ):
+        expected = [np.mean((a.astype(float) - b) ** 2) for a, b in zip(source, decoded, strict=True)]
+        assert frame["mse"] == pytest.approx(expected)
+    data = (tmp_path / "out.ivf").read_bytes()
+    assert [frame["bytes"] for frame in figures["frames"]] == ivf_sizes(data)
+    assert figures["total"]["bytes"] == sum(ivf_sizes(data))
+
+
+def ivf_sizes(data: bytes) -> list[int]:
+    sizes, at = [], 32
+    while at < len(data):
+        sizes.append(struct.unpack_from("<I", data, at)[0])
+        at += 12 + sizes[-1]
+    return sizes
+
+
+def test_every_way_in_gives_the_same_bytes(run_encoder: Runner, make_clip: ClipMaker, tmp_path: Path) -> None:
+    """A file, a pipe, a container: the same pictures, so the same stream."""
+    clip = make_clip(24, 16, 1)
+    with av.open(str(tmp_path / "clip.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=30, width=24, height=16, pix_fmt="yuv420p")
+        with av.open(str(clip)) as source:
+            for frame in source.decode(video=0):
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert run_encoder(clip, "-o", "file.ivf", "--kernels", "python").returncode == 0
+    assert run_encoder("-", "-o", "pipe.ivf", "--kernels", "python", stdin=clip.read_bytes()).returncode == 0
+    assert run_encoder("clip.mkv", "-o", "container.ivf", "--kernels", "python").returncode == 0
+    streams = {(tmp_path / f"{name}.ivf").read_bytes() for name in ("file", "pipe", "container")}
+    assert len(streams) == 1
+
+
+def test_what_lies_behind_the_limit_is_not_read(run_encoder: Runner, make_clip: ClipMaker) -> None:
+    data = make_clip(16, 16, 1).read_bytes()
+    done = run_encoder("-", "-o", "out.ivf", "--limit", 1, "--kernels", "python", stdin=data + b"FRA")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("compiled_kernels")
+def test_compiled_kernels_write_the_bytes_of_the_reference(
+    run_encoder: Runner, make_clip: ClipMaker, tmp_path: Path
+) -> None:
+    clip = make_clip(40, 24, 1)
+    assert run_encoder(clip, "-o", "python.obu", "--kernels", "python").returncode == 0
+    done = run_encoder(clip, "-o", "numba.obu", "--stats", "stats.json")
+    assert done.returncode == 0 and "1 frame 40x24" in done.stdout
+    assert (tmp_path / "numba.obu").read_bytes() == (tmp_path / "python.obu").read_bytes()
+    assert json.loads((tmp_path / "stats.json").read_text())["interpreted"] is False
+
+
+@pytest.mark.usefixtures("compiled_kernels")
+def test_nothing_is_compiled_once_the_cache_is_filled(
+    run_encoder: Runner, make_clip: ClipMaker, tmp_path: Path
+) -> None:
+    assert run_encoder(make_clip(40, 24, 1), "-o", "out.obu", "--stats", "stats.json").returncode == 0
+    assert json.loads((tmp_path / "stats.json").read_text())["total"]["compile_s"] == 0
+
+
+@pytest.mark.usefixtures("compiled_kernels")
+def test_a_stress_seed_draws_a_stream_that_decodes_to_its_reconstruction(run_encoder: Runner, tmp_path: Path) -> None:
+    done = run_encoder("--stress", 7, "-o", "out.obu", "--reconstruction", "rec.y4m")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_same_pictures(samples_of_video(tmp_path / "out.obu"), samples_of_y4m(tmp_path / "rec.y4m"))

@@ -1,0 +1,22 @@
+"""Run folders that several tests read."""
+
+from pathlib import Path
+
+import pytest
+
+from workbench.analysis.findings import Findings, findings
+from workbench.record import read_run
+
+from .synthetic import build_run
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A complete run of two clips; tests must not change it."""
+    return build_run(tmp_path_factory.mktemp("runs") / "complete", clips=("pan", "water"))
+
+
+@pytest.fixture(scope="session")
+def found(run_folder: Path) -> Findings:
+    """Its findings."""
+    return findings(read_run(run_folder))

@@ -1,0 +1,210 @@
+"""The pages of a run: whole, offline, the same each time, and honest about what is missing."""
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+import workbench
+from workbench.analysis.findings import findings
+from workbench.errors import InputError
+from workbench.record import read_run
+from workbench.report.html_page import html_page
+from workbench.report.markdown import markdown
+from workbench.report.profile_page import profile_document
+from workbench.report.write import write_report
+
+from .synthetic import build_run
+
+PACKAGES = Path(workbench.__file__).parents[1]
+SECTIONS = {
+    "select": "Coverage by clip: not measured",
+    "check": "Streams: not measured",
+    "time": "Times: not measured",
+    "spans": "Stages: not measured",
+    "stacks": "Hottest functions: not measured",
+    "memory": "allocations per frame",
+    "tiles": "Tiles and threads: not measured",
+}
+VOID = {"meta", "link", "img", "br", "input", "hr"}
+
+
+class Nesting(HTMLParser):
+    """Collects tags that are closed in another order than they were opened."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.wrong = [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+@pytest.fixture(scope="module")
+def pages(run_folder, tmp_path_factory):
+    """A folder with the pages of the run."""
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "records.jsonl").write_bytes((run_folder / "records.jsonl").read_bytes())
+    write_report(folder)
+    return folder
+
+
+def written(folder):
+    """Every written file's bytes by name."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "records.jsonl"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def test_all_pages_are_written(pages):
+    assert {"report.html", "report.md", "flame.html", "pictures/times.svg", "pictures/speed-up.svg"} <= set(
+        written(pages)
+    )
+
+
+def test_the_same_records_give_the_same_bytes_in_another_process(pages, tmp_path):
+    """Other hash seed, other time, other folder."""
+    (tmp_path / "records.jsonl").write_bytes((pages / "records.jsonl").read_bytes())
+    code = f"from workbench.report.write import write_report; write_report({str(tmp_path)!r})"
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": str(PACKAGES)},
+    )
+    assert written(tmp_path) == written(pages)
+
+
+def test_pages_are_not_overwritten_unless_told(pages):
+    with pytest.raises(InputError, match="not overwritten"):
+        write_report(pages)
+    before = written(pages)
+    assert write_report(pages, force=True) == pages / "report.html"
+    assert written(pages) == before
+
+
+@pytest.mark.parametrize("name", ["report.html", "flame.html"])
+def test_a_page_loads_nothing_from_anywhere(pages, name):
+    text = (pages / name).read_text()
+    addresses = set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+[\w/.-]*", text))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert not re.search(r"<(link|img|iframe|object|embed|source)\b|\bsrc=|@import|url\((?!#)", text)
+
+
+@pytest.mark.parametrize("name", ["report.html", "flame.html"])
+def test_a_page_is_well_nested(pages, name):
+    parser = Nesting()
+    parser.feed((pages / name).read_text())
+    assert parser.wrong == []
+    assert parser.open == []
+
+
+def test_links_inside_the_report_lead_somewhere(pages):
+    text = (pages / "report.html").read_text()
+    anchors = set(re.findall(r'<a href="#([^"]+)"', text))
+    assert anchors == set(re.findall(r'<section id="([^"]+)"', text))
+    assert all((pages / file).is_file() for file in re.findall(r'<a href="([^#"]+)"', text))
+
+
+def test_pictures_are_svg_with_text_as_text(pages):
+    text = (pages / "report.md").read_text()
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+    assert sorted(shown) == sorted(name for name in written(pages) if name.startswith("pictures/"))
+    for name in shown:
+        root = ET.parse(pages / name).getroot()
+        assert root.tag.endswith("svg")
+        assert any(element.text for element in root.iter("{http://www.w3.org/2000/svg}text"))
+
+
+def test_every_row_of_a_markdown_table_has_the_columns_of_its_head(pages):
+    tables = re.findall(r"(?:^\|.*\n)+", (pages / "report.md").read_text(), flags=re.MULTILINE)
+    assert len(tables) > 6
+    for table in tables:
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}
+        assert len(widths) == 1, table
+
+
+def test_the_figures_stand_in_the_page(pages, found):
+    text = (pages / "report.html").read_text()
+    pan = next(clip for clip in found.times if clip.subject.clip == "pan")
+    assert f"{1e3 * pan.per_frame_s:.1f}" in text
+    assert f"p = {found.law.p:.3f}" in text
+    assert "encoder pan.y4m -o out.ivf -y" in text
+
+
+@pytest.mark.parametrize(("step", "said"), SECTIONS.items())
+def test_a_missing_step_is_said_to_be_missing(tmp_path, step, said):
+    run = read_run(build_run(tmp_path / "run", clips=("pan",), without=(step,), end="interrupted"))
+    document = profile_document(findings(run))
+    text = markdown(document)
+    assert said in text
+    assert "interrupted" in text
+    assert html_page(document)
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [(None, "killed"), ("budget", "ended by its time budget"), ("failed", "error")]
+)
+def test_a_run_with_no_record_at_all_still_gives_a_page(tmp_path, end, said):
+    run = read_run(build_run(tmp_path / "run", end=end, without=tuple(SECTIONS)))
+    text = markdown(profile_document(findings(run)))
+    assert "there is nothing to report" in text
+    assert said in text
+    assert html_page(profile_document(findings(run)))
+
+
+def test_clips_that_a_step_did_not_come_to_are_named(tmp_path):
+    folder = build_run(tmp_path / "run", clips=("pan", "flat"), without=("stacks", "tiles"))
+    lines = [
+        line
+        for line in (folder / "records.jsonl").read_text().splitlines()
+        if not ('"stage_s"' in line and '"flat"' in line)
+    ]
+    (folder / "records.jsonl").write_text("\n".join(lines))
+    assert "No stages for flat." in markdown(profile_document(findings(read_run(folder))))
+
+
+def test_names_from_outside_cannot_become_markup(tmp_path):
+    folder = build_run(tmp_path / "run", clips=("pan",), tile_clips=("pan",))
+    path = folder / "records.jsonl"
+    path.write_text(path.read_text().replace('"pan"', '"<script>alert(1)</script>|x"'))
+    write_report(folder)
+    for name in ("report.html", "flame.html"):
+        assert "<script>alert" not in (folder / name).read_text()
+    rows = [
+        line for line in (folder / "report.md").read_text().splitlines() if "script" in line and line.startswith("| ")
+    ]
+    assert rows
+    assert all("&lt;script>" in row and "\\|x" in row for row in rows)
+    ET.parse(folder / "pictures" / "times.svg")
+
+
+def test_a_failed_check_is_the_first_thing_said(tmp_path):
+    folder = build_run(tmp_path / "run", clips=("pan",), without=("stacks", "spans", "tiles", "memory"))
+    path = folder / "records.jsonl"
+    failed = r'\1[0.0]\2"frame 3 differs"'
+    path.write_text(re.sub(r'("metric": "decodes".*?"values": )\[1.0\](.*?"message": )""', failed, path.read_text()))
+    text = markdown(profile_document(findings(read_run(folder))))
+    assert "**1 of 1 streams do not decode with libdav1d" in text
+    assert "frame 3 differs" in text
+    assert "**NO**" in text
+
+
+def test_sets_that_differ_are_named(tmp_path):
+    folder = build_run(tmp_path / "run", clips=("pan",), without=("stacks", "spans", "tiles", "memory", "time"))
+    path = folder / "records.jsonl"
+    path.write_text(re.sub(r'("metric": "sets_agree".*?"values": )\[1.0\]', r"\1[0.0]", path.read_text()))
+    assert "**The kernel sets numba, numpy, python write different bytes** for pan" in markdown(
+        profile_document(findings(read_run(folder)))
+    )

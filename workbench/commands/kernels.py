@@ -1,0 +1,259 @@
+"""`workbench kernels list | check | bench`: the kernel table, held against its reference and timed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench import units
+from workbench.commands.common import (
+    Command,
+    Display,
+    kernel_sets,
+    new_folder,
+    output_options,
+    terminated_as_interrupted,
+)
+from workbench.errors import InputError, OutputsDifferError
+from workbench.files import refuse_existing, write_text
+from workbench.stats import median, robust_spread
+
+if TYPE_CHECKING:
+    from encoder.kernels.table import Slot
+    from workbench.instruments.micro import Checked
+    from workbench.record import Record
+
+SCHEMA = 1
+_CHECK_TIMEOUT_S = 600.0
+_BENCH_TIMEOUT_S = 3600.0
+_SHOWN_DIFFERENCES = 5
+
+
+@click.group()
+def kernels() -> None:
+    """The kernel table: list its slots, check a set against the reference, time kernels alone."""
+
+
+def _slot_options(command: Command) -> Command:
+    for option in (
+        click.option("--slot", "slots", multiple=True, metavar="NAME", help="Only this slot; may be repeated."),
+        click.option(
+            "--kernels",
+            "--set",
+            "spec",
+            default="numba",
+            show_default=True,
+            metavar="SETS",
+            help="Kernel sets: numpy,numba; with overrides: numba,satd=mine.py:fast_satd.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@kernels.command("list")
+@click.option("--slot", "slots", multiple=True, metavar="NAME", help="Only this slot, with its whole contract.")
+@output_options
+def list_slots(slots: tuple[str, ...], json_path: Path | None, quiet: bool, force: bool) -> None:
+    """Every slot: which sets have a body of their own for it, its contract and its signature."""
+    chosen = _chosen(slots)
+    rows = [_row(slot) for slot in chosen]
+    _write_json(json_path, force, {"schema": SCHEMA, "slots": rows})
+    if quiet:
+        return
+    room = max(shutil.get_terminal_size((120, 24)).columns - 43, 40)
+    for row in rows:
+        short = textwrap.shorten(row["contract_in_short"], room, placeholder=" ...")
+        click.echo(f"{row['slot']:21} {' '.join(row['sets']):20} {short}")
+        if slots:
+            click.echo(f"\n{row['signature']}\n{row['contract']}\n")
+
+
+def _row(slot: Slot) -> dict[str, Any]:
+    contract = "\n".join(line.strip() for line in slot.contract.strip().splitlines())
+    return {
+        "slot": slot.name,
+        "family": slot.family,
+        "sets": _sets_with(slot),
+        "contract": contract,
+        "contract_in_short": in_short(contract),
+        "signature": signature_text(slot.signature),
+    }
+
+
+def in_short(contract: str) -> str:
+    """The first sentence behind the list of arguments."""
+    text = " ".join(contract.split()).partition(")")[2].strip()
+    sentence = re.match(r".*?(?<![.])[.](?=\s|$)", text)
+    return sentence.group() if sentence else text
+
+
+def signature_text(signature: Any) -> str:
+    """`int64(uint8[], int64, ...)`: a flat, contiguous array has brackets."""
+    return re.sub(r"Array\((\w+), 1, 'C'[^)]*\)|array\((\w+), 1d, C\)", lambda m: f"{m[1] or m[2]}[]", str(signature))
+
+
+def _sets_with(slot: Slot) -> list[str]:
+    """The sets that have a body of their own for a slot; numba compiles the python one where it has none."""
+    from encoder.kernels.load import SETS
+
+    return [name for name in SETS if hasattr(import_module(f"encoder.kernels.set_{name}.{slot.family}"), slot.name)]
+
+
+@kernels.command("check")
+@_slot_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the cases.")
+@output_options
+def check_kernels(
+    spec: str, slots: tuple[str, ...], seed: int, json_path: Path | None, quiet: bool, force: bool
+) -> None:
+    """Hold sets against the python set: every case, bit for bit, guard samples around the blocks included.
+
+    Exit status 4 when a kernel differs.
+    """
+    names = [slot.name for slot in _chosen(slots)]
+    with terminated_as_interrupted():
+        checked = _check(kernel_sets(spec), names, seed, quiet)
+    _write_json(json_path, force, {"schema": SCHEMA, "seed": seed, "checked": [dataclasses.asdict(c) for c in checked]})
+    for item in checked if not quiet else ():
+        _print_checked(item)
+    _raise_if_different(checked)
+
+
+def _check(sets: Sequence[str], slots: Sequence[str], seed: int, quiet: bool) -> list[Checked]:
+    from workbench.instruments import micro
+    from workbench.subject import our_encoder
+
+    environment = our_encoder().environment
+    checked = []
+    with Display(quiet) as display:
+        for name in sets:
+            display.step(f"check {name}", len(slots))
+            checked += micro.check(name, slots, seed, environment, _CHECK_TIMEOUT_S)
+    return checked
+
+
+def _print_checked(item: Checked) -> None:
+    verdict = "differs" if item.differences else f"equal in {item.cases} cases"
+    click.echo(f"{item.slot:22} {item.kernels:12} {verdict}   {item.origin}")
+    for difference in item.differences[:_SHOWN_DIFFERENCES]:
+        click.echo(f"    {difference}")
+    if len(item.differences) > _SHOWN_DIFFERENCES:
+        click.echo(f"    and {len(item.differences) - _SHOWN_DIFFERENCES} more")
+
+
+def _raise_if_different(checked: Sequence[Checked]) -> None:
+    wrong = [item for item in checked if item.differences]
+    if wrong:
+        first = wrong[0]
+        raise OutputsDifferError(
+            f"{len(wrong)} of {len(checked)} kernels differ from the python set, first {first.slot} of {first.kernels}: "
+            f"{first.differences[0]}"
+        )
+
+
+@kernels.command("bench")
+@_slot_options
+@click.option("--case", "pattern", default="*", show_default=True, metavar="PATTERN", help="Cases like '16x16*'.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the records in this folder.")
+@output_options
+def bench_kernels(
+    spec: str, slots: tuple[str, ...], pattern: str, out: Path | None, json_path: Path | None, quiet: bool, force: bool
+) -> None:
+    """Time kernels alone by pyperf, on the cases they are checked on; one that differs is not timed.
+
+    The figure is the mean time of a call over the slot's cases. Exit status 4 when a kernel differs.
+    """
+    sets, names = kernel_sets(spec), [slot.name for slot in _chosen(slots)]
+    _require_cases(names, pattern)
+    with terminated_as_interrupted():
+        checked = _check(sets, names, 0, quiet)
+        right = {name: [c.slot for c in checked if c.kernels == name and not c.differences] for name in sets}
+        records = _bench(right, pattern, quiet)
+    _keep(records, out, force)
+    _write_json(json_path, force, {"schema": SCHEMA, "benchmarks": [_benchmark(record) for record in records]})
+    if not quiet:
+        _print_times(records, sets)
+    _raise_if_different(checked)
+
+
+def _require_cases(slots: Sequence[str], pattern: str) -> None:
+    from encoder.kernels.cases import cases_of
+
+    for slot in slots:
+        labels = [case.label for case in cases_of(slot)]
+        if not any(fnmatch(label, pattern) for label in labels):
+            raise InputError(f"--case {pattern!r}: no case of {slot} is like that; it has {', '.join(labels[:4])} ...")
+
+
+def _bench(right: dict[str, list[str]], pattern: str, quiet: bool) -> list[Record]:
+    from workbench.instruments import micro
+    from workbench.subject import our_encoder
+
+    environment = our_encoder().environment
+    records = []
+    with Display(quiet) as display, TemporaryDirectory() as folder:
+        for name, slots in right.items():
+            display.step(f"bench {name}", len(slots))
+            for slot in slots:
+                display.now(slot)
+                records.append(micro.bench(name, slot, pattern, Path(folder), environment, _BENCH_TIMEOUT_S))
+                display.tick()
+    return records
+
+
+def _keep(records: Sequence[Record], out: Path | None, force: bool) -> None:
+    from workbench.machine import fingerprint
+    from workbench.record import RunWriter
+
+    if out is None:
+        return
+    writer = RunWriter(new_folder("kernels", out, force), "kernels", sys.argv[2:], fingerprint())
+    writer.write(*records)
+    writer.end("complete")
+
+
+def _benchmark(record: Record) -> dict[str, Any]:
+    return {**record.subject, "median_s": median(record.values), "values_s": list(record.values)}
+
+
+def _print_times(records: Sequence[Record], sets: Sequence[str]) -> None:
+    """One line a slot and set: the time of a call, its spread, and against the first set of the command line."""
+    main = {record.subject["slot"]: median(record.values) for record in records if record.subject["kernels"] == sets[0]}
+    for record in records:
+        slot, kernel_set = record.subject["slot"], record.subject["kernels"]
+        time_s = median(record.values)
+        spread = units.percent(robust_spread(record.values) / time_s)
+        speed = units.times(main[slot] / time_s) if slot in main and kernel_set != sets[0] else ""
+        against = f"{speed} the speed of {sets[0]}" if speed else ""
+        click.echo(f"{slot:22} {kernel_set:12} {units.seconds(time_s):>9} ± {spread:7} {against}".rstrip())
+        for warning in record.warnings:
+            click.echo(f"    warning: {warning}")
+
+
+def _chosen(names: Sequence[str]) -> list[Slot]:
+    """The slots of these names, or all. Raises InputError for a name that is none."""
+    from encoder.kernels.table import SLOTS
+
+    for name in names:
+        if name not in SLOTS:
+            raise InputError(f"there is no slot {name!r}; slots are: {', '.join(SLOTS)}")
+    return [SLOTS[name] for name in names or SLOTS]
+
+
+def _write_json(path: Path | None, force: bool, content: dict[str, Any]) -> None:
+    if path is not None:
+        refuse_existing(path, force)
+        write_text(path, json.dumps(content, indent=1) + "\n")

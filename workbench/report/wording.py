@@ -1,0 +1,217 @@
+"""What a run says in a few sentences and big numbers: one wording for the page and the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from workbench import units
+from workbench.analysis.amdahl import Fit
+from workbench.analysis.findings import Findings
+from workbench.analysis.hotspots import Agreement, name_and_place
+from workbench.analysis.memory import ClipMemory
+from workbench.analysis.tiles import TileRow
+from workbench.analysis.times import ClipTime
+from workbench.report.document import KeyFigure
+from workbench.stats import Interval, median
+
+NOISY = 0.05  # robust spread over the median above which a time is called noisy
+
+
+def sentences(found: Findings) -> list[str]:
+    """The findings as sentences, the most important first; a part that was not measured says nothing here."""
+    parts = (
+        _judged(found),
+        _timed(found),
+        _hot(found),
+        _scaled(found),
+        _remembered(found),
+        _selected(found),
+        _noisy(found),
+    )
+    return [sentence for sentence in parts if sentence]
+
+
+def key_figures(found: Findings) -> tuple[KeyFigure, ...]:
+    """The big numbers at the top of the page."""
+    figures = (_decodes_figure(found), _speed_figure(found), _memory_figure(found), _law_figure(found))
+    return tuple(figure for figure in figures if figure is not None)
+
+
+def main_times(found: Findings) -> list[ClipTime]:
+    """The times of the run's main kernel set."""
+    return [clip for clip in found.times if clip.subject.kernels == found.times[0].subject.kernels]
+
+
+def interval_text(interval: Interval | None, decimals: int = 2) -> str:
+    """`0.86 to 0.93`, or that there is none."""
+    return f"{interval.low:.{decimals}f} to {interval.high:.{decimals}f}" if interval is not None else "no interval"
+
+
+def _range(values: Sequence[float], printed: Any) -> str:
+    low, high = printed(min(values)), printed(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def _judged(found: Findings) -> str:
+    judged = [clip for clip in found.outputs if clip.decodes is not None]
+    if not judged:
+        return ""
+    failed = [found.label(clip.subject) for clip in judged if not clip.decodes]
+    decoders = ", ".join(dict.fromkeys(decoder for clip in judged for decoder in clip.decoders if decoder))
+    by = f" with {decoders}" if decoders else ""
+    if failed:
+        bad = f"{len(failed)} of {len(judged)} streams do not decode{by} to the encoder's reconstruction"
+        text = f"**{bad}**: {', '.join(failed)}."
+    elif len(judged) == 1:
+        text = f"The stream decodes{by} to exactly the encoder's reconstruction."
+    else:
+        text = f"All {len(judged)} streams decode{by} to exactly the encoder's reconstruction."
+    return f"{text} {_agreed(found)}".strip()
+
+
+def _agreed(found: Findings) -> str:
+    if not found.agreements:
+        return ""
+    differ = [one.clip for one in found.agreements if not one.agree]
+    sets = list(dict.fromkeys(name for one in found.agreements for name in one.digests))
+    if differ:
+        return f"**The kernel sets {', '.join(sets)} write different bytes** for {', '.join(differ)}."
+    return f"The kernel sets {', '.join(sets)} write the same bytes."
+
+
+def _timed(found: Findings) -> str:
+    timed = [clip for clip in main_times(found) if clip.per_frame_s > 0] if found.times else []
+    if not timed:
+        return ""
+    rates = _range([1 / clip.per_frame_s for clip in timed], lambda rate: f"{rate:.3g}")
+    slowest = max(timed, key=lambda clip: clip.per_frame_s)
+    starts = [clip.start_up_s for clip in timed if clip.start_up_s is not None]
+    start = f"; start-up costs {_range(starts, units.seconds)} more, once" if starts else ""
+    which = f", slowest {slowest.subject.clip}" if len(timed) > 1 else ""
+    threads = f" with kernel set {slowest.subject.kernels}" if slowest.subject.kernels else ""
+    per_frame = _range([clip.per_frame_s for clip in timed], units.seconds)
+    return f"**{rates} frames a second**{threads} ({per_frame} a frame{which}){start}."
+
+
+def _hot(found: Findings) -> str:
+    if not found.profiles:
+        return ""
+    profile = found.profiles[0]
+    top = profile.top[:3]
+    named = ", ".join(f"`{name_and_place(hot.name)[0]}` {units.percent(hot.share)}" for hot in top)
+    text = f"Hottest: {named}; the ten hottest functions take {units.percent(sum(hot.share for hot in profile.top))}."
+    if profile.agreement is not None:
+        text += f" {agreement_words(profile.agreement)}"
+    return text
+
+
+def agreement_words(agreement: Agreement) -> str:
+    """How far the clips agree, as one reads it."""
+    distance = agreement.distance
+    strength = "agree closely" if distance < 0.15 else "agree broadly" if distance < 0.3 else "differ"
+    shared = f"{agreement.overlap:.1f}".removesuffix(".0")
+    return f"The clips {strength}: any two share {shared} of their ten hottest functions on average."
+
+
+def _scaled(found: Findings) -> str:
+    best = best_row(found)
+    if best is None or best.speedup is None:
+        return ""
+    bytes_cost = f" for {units.percent(best.bytes_change, signed=True)} bytes" if best.bytes_change is not None else ""
+    layout = f"{best.tiles} tiles on {best.threads} threads"
+    text = f"**{best.speedup:.2f}x faster** with {layout} ({best.subject.clip}, the best){bytes_cost}."
+    law = found.law
+    if law is not None:
+        share = f"parallel share p = {law.p:.3f} ({interval_text(law.interval, 3)})"
+        text += f" Amdahl's law: {share}, so {_predicted(law)}."
+    return text
+
+
+def best_row(found: Findings) -> TileRow | None:
+    """The combination of tiles and threads with the largest speed-up."""
+    faster = [row for row in found.tile_rows if row.speedup is not None and row.threads > 1]
+    return max(faster, key=lambda row: row.speedup or 0.0, default=None)
+
+
+def _predicted(law: Fit) -> str:
+    shown = [one for one in law.predictions if not one.measured][:2] or list(law.predictions[:2])
+    return " and ".join(f"{one.speedup:.1f}x on {one.workers}" for one in shown) + " workers would be expected"
+
+
+def _remembered(found: Findings) -> str:
+    peaks = [max(clip.max_rss_bytes) for clip in found.memory if clip.max_rss_bytes]
+    text = f"Maximum resident set {_range(peaks, units.byte_size)}" if peaks else ""
+    per_frame = [clip.allocations_per_frame for clip in found.memory if clip.allocations_per_frame is not None]
+    if per_frame:
+        counted = f"{_range(per_frame, lambda value: f'{value:,.0f}')} allocations a frame once warm"
+        text = f"{text}; {counted}" if text else counted[0].upper() + counted[1:]
+    return f"{text}." if text else ""
+
+
+def _selected(found: Findings) -> str:
+    chosen = [one for one in found.candidates if one.chosen]
+    if not chosen:
+        return ""
+    seconds = sum(one.seconds or 0.0 for one in chosen)
+    text = f"{len(chosen)} of {len(found.candidates)} clips were chosen ({units.seconds(seconds)} of encoding)"
+    if found.never is not None:
+        left = found.never.total_items - found.never.covered_items
+        total = units.count(found.never.total_items)
+        return f"{text}; {units.count(left)} of {total} lines and branches are reached by no clip."
+    return f"{text}."
+
+
+def _noisy(found: Findings) -> str:
+    noisy = [found.label(clip.subject) for clip in found.times if clip.relative_spread > NOISY]
+    odd = sum(len(clip.outliers) for clip in found.times)
+    said = []
+    if noisy:
+        said.append(f"times of {', '.join(noisy)} spread more than {units.percent(NOISY)}")
+    if odd:
+        said.append(
+            f"{odd} timed repetition{'s' if odd > 1 else ''} lie{'' if odd > 1 else 's'} far outside the others"
+        )
+    return f"Noise: {'; '.join(said)}." if said else ""
+
+
+def _decodes_figure(found: Findings) -> KeyFigure | None:
+    judged = [clip for clip in found.outputs if clip.decodes is not None]
+    if not judged:
+        return None
+    good = sum(bool(clip.decodes) for clip in judged)
+    agree = all(one.agree for one in found.agreements)
+    detail = "" if not found.agreements else "kernel sets agree on the bytes" if agree else "**kernel sets differ**"
+    return KeyFigure(
+        "streams that decode", f"{good} of {len(judged)}", detail, "good" if good == len(judged) and agree else "bad"
+    )
+
+
+def _speed_figure(found: Findings) -> KeyFigure | None:
+    timed = [clip for clip in main_times(found) if clip.per_frame_s > 0] if found.times else []
+    if not timed:
+        return None
+    rates = sorted(1 / clip.per_frame_s for clip in timed)
+    detail = f"median clip; {_range(rates, lambda rate: f'{rate:.3g}')}" if len(rates) > 1 else timed[0].subject.clip
+    return KeyFigure(f"frames a second, {timed[0].subject.kernels}".rstrip(", "), f"{median(rates):.3g}", detail)
+
+
+def _memory_figure(found: Findings) -> KeyFigure | None:
+    measured: list[ClipMemory] = [clip for clip in found.memory if clip.max_rss_bytes]
+    if not measured:
+        return None
+    largest = max(measured, key=lambda clip: max(clip.max_rss_bytes))
+    return KeyFigure(
+        "maximum resident set", units.byte_size(max(largest.max_rss_bytes)), f"largest: {found.label(largest.subject)}"
+    )
+
+
+def _law_figure(found: Findings) -> KeyFigure | None:
+    law = found.law
+    if law is None:
+        return None
+    return KeyFigure(
+        "parallel share p",
+        f"{law.p:.3f}",
+        f"95 %: {interval_text(law.interval, 3)}" if law.interval else "one point: no interval",
+    )
