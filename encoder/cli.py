@@ -62,13 +62,20 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     options = parser.parse_args(argv)
     if options.version:
-        from importlib.metadata import version
-
-        parser.exit(EXIT_OK, f"encoder {version('encoder-workbench')}\n")
+        parser.exit(EXIT_OK, f"encoder {_version()}\n")
     fault = _usage_fault(options)
     if fault:
         parser.error(fault)
     return options
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("encoder-workbench")
+    except PackageNotFoundError:
+        return "of a source tree that is not installed"
 
 
 def _parser() -> argparse.ArgumentParser:

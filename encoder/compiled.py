@@ -6,19 +6,22 @@ compiled, and no function carries a decorator. The few functions that Python cal
 entry points (`compiled`); all others are parts of them.
 
 Everything compiled is kept on disk. Numba's own cache looks at one function's bytecode and would go on using callers of a
-changed callee, so ours lives in a folder named by the hash of every source file of the package (and numba's version).
+changed callee, so ours lies in a folder a module, named by the hash of all source that the module imports (and numba's
+version): a changed kernel is compiled anew, the others and the walk are not.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import shutil
 import sys
 import time
 from collections.abc import Callable
-from functools import cache
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
@@ -36,7 +39,7 @@ PLAIN = tuple(
     f"{PACKAGE}.{name}" for name in ("intmath", "tile", "frame.filters", "kernels.set_python", "kernels.set_numba")
 )
 OPTIONS = {"nogil": True, "error_model": "numpy"}
-KEPT_CACHES = 4
+KEPT_VERSIONS = 4
 
 
 def cache_root() -> Path:
@@ -46,28 +49,43 @@ def cache_root() -> Path:
     return Path(own) if own else Path(base) / "encoder-workbench" / "compiled"
 
 
+def _sources(module_name: str, found: set[Path]) -> set[Path]:
+    """The source files that a module of the package imports, itself included, added to `found`."""
+    spec = find_spec(module_name)
+    if spec is None or spec.origin is None or Path(spec.origin) in found:
+        return found
+    found.add(Path(spec.origin))
+    for node in ast.walk(ast.parse(Path(spec.origin).read_bytes())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == PACKAGE:
+            _sources(node.module, found)
+            if find_spec(node.module).submodule_search_locations:  # type: ignore[union-attr]
+                for alias in node.names:
+                    _sources(f"{node.module}.{alias.name}", found)
+    return found
+
+
 @cache
-def source_digest() -> str:
-    """Hash of every source and table of the package, numba's version and the interpreter's."""
+def source_digest(module_name: str) -> str:
+    """Hash of all source that the code of a module depends on: its imports, the number tables, numba, the interpreter."""
     digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
-    folder = Path(__file__).parent
-    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.json")]):
-        digest.update(str(path.relative_to(folder)).encode())
+    package = Path(__file__).parent
+    for path in sorted({*_sources(module_name, set()), Path(__file__), *package.glob("tables/*.json")}):
+        digest.update(str(path.relative_to(package)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 @cache
-def use_cache() -> Path:
-    """Point numba at this version's cache folder and drop the oldest other ones."""
+def _cache_folder(module_name: str) -> Path:
+    """Make the folder for a module's machine code and drop the oldest ones of its former versions."""
     root = cache_root()
-    folder = root / source_digest()
+    short = module_name.removeprefix(f"{PACKAGE}.")
+    folder = root / f"{short}-{source_digest(module_name)}"
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)
-    others = sorted((p for p in root.iterdir() if p.is_dir() and p != folder), key=lambda p: p.stat().st_mtime)
-    for old in others[: max(0, len(others) + 1 - KEPT_CACHES)]:
+    others = sorted((p for p in root.glob(f"{short}-*") if p != folder), key=lambda p: p.stat().st_mtime)
+    for old in others[: max(0, len(others) + 1 - KEPT_VERSIONS)]:
         shutil.rmtree(old, ignore_errors=True)
-    numba.config.CACHE_DIR = str(folder)
     return folder
 
 
@@ -153,7 +171,7 @@ def compiled(module: ModuleType, name: str, cached: bool = True) -> Any:
     cached   keep the machine code on disk; off for files that the digest of sources does not cover
     """
     if cached:
-        use_cache()
+        numba.config.CACHE_DIR = str(_cache_folder(module.__name__))
     return njit(cache=cached, no_cfunc_wrapper=True, **OPTIONS)(_copy(getattr(module, name), _twin(module)))
 
 

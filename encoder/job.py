@@ -93,7 +93,7 @@ def encode_files(options: argparse.Namespace, progress: Progress) -> str:
         else:
             from encoder.stress import encode_stress
 
-            config, packets = encode_stress(options.stress)
+            config, packets = encode_stress(options.stress, options.kernels)
             sink = Sink(options, config, outputs)
         figures = _encode(packets, options, config, sink, account, progress)
         sink.write_stats(figures)

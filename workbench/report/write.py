@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.analysis.findings import Findings, findings
+from workbench.errors import EnvironmentFault, InputError
 from workbench.files import refuse_existing, write_text
 from workbench.record import read_run
 from workbench.report.document import REPORT_NAME, Document, pictures_of
@@ -41,10 +42,20 @@ def write_document(document: Document, folder: Path, stem: str, force: bool) -> 
     for path in (page, text):
         refuse_existing(path, force)
     pictures = pictures_of(document)
-    if pictures:
-        (folder / PICTURE_FOLDER).mkdir(exist_ok=True)
+    _make_folder(folder / PICTURE_FOLDER if pictures else folder)
     for picture in pictures:
         write_text(folder / PICTURE_FOLDER / f"{picture.name}.svg", standalone(picture.svg))
     write_text(text, markdown(document))
     write_text(page, html_page(document))
     return page
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            f"{folder}: cannot be made, there is a file of that name on the way; give another folder"
+        ) from error
+    except OSError as error:
+        raise EnvironmentFault(f"{folder}: cannot be made: {error.strerror or error}") from error
