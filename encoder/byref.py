@@ -17,9 +17,9 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models, register_default
+from numba.core.imputils import lower_getattr_generic
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, Signature, infer_getattr
 from numba.extending import NativeValue, lower_builtin, typeof_impl, unbox
-from numba.core.imputils import lower_getattr_generic
 from numba.np.arrayobj import make_array, populate_array
 
 _WORD = ir.IntType(64)
@@ -167,7 +167,9 @@ def _slot_template(typ: _RecordType, attr: str, signature: Signature) -> type:
     def call_slot(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         function_type = context.call_conv.get_function_type(signature.return_type, signature.args)
         function = builder.inttoptr(_load(builder, args[0], typ.offset(attr)), function_type.as_pointer())
-        status, result = context.call_conv.call_function(builder, function, signature.return_type, signature.args, args[1:])
+        status, result = context.call_conv.call_function(
+            builder, function, signature.return_type, signature.args, args[1:]
+        )
         with cgutils.if_unlikely(builder, status.is_error):
             context.call_conv.return_status_propagate(builder, status)
         return result

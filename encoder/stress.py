@@ -45,7 +45,9 @@ def _packets(config: EncoderConfig, dice: random.Random) -> Iterator[Packet]:
         for index in range(dice.randint(1, MAX_FRAMES)):
             choices = draw_choices(dice)
             result = encoder.encode(source, index, choices)
-            yield Packet(result.data, index, True, encoder.reconstruction, frame_stats(index, choices.base_q_idx, result, 0.0))
+            yield Packet(
+                result.data, index, True, encoder.reconstruction, frame_stats(index, choices.base_q_idx, result, 0.0)
+            )
     finally:
         encoder.close()
 

@@ -1,7 +1,7 @@
-"""Strengths of the in-loop filters of a key frame, chosen from the quantizer alone. Integers only: the same on every machine.
+"""Strengths of the in-loop filters of a key frame, chosen from the quantizer alone, in integers.
 
 Both models were fitted to searched strengths by the authors of libaom: av1_pick_filter_level with LPF_PICK_FROM_Q
-(encoder/picklpf.c) and av1_pick_cdef_from_qp (encoder/pickcdef.c). Chroma is deblocked at half the level, as SVT-AV1 does.
+(encoder/picklpf.c) and av1_pick_cdef_from_qp (encoder/pickcdef.c). Chroma is deblocked at half the level (SVT-AV1).
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """In-loop filters of a whole frame: deblocking (spec 7.14) and CDEF (spec 7.15), 8 bits, 4:2:0. Plain subset.
 
-Both work on ranges of superblock rows, so that threads can share a frame. Rows of one pass may run in any order and at the
-same time; each pass starts when the pass before it is done everywhere:
+Both work on ranges of superblock rows, so that threads can share a frame. Rows of one pass may run in any order and at
+the same time; each pass starts when the pass before it is done everywhere:
 
     deblock_rows pass 0  ->  deblock_rows pass 1  ->  copy the samples  ->  cdef_rows from the copy into the frame
 
-Left out because the encoder does not use it: segmentation, delta_lf, loop_filter_delta_enabled, lossless. So one level holds
-for all edges of a plane and direction.
+Left out because the encoder does not use it: segmentation, delta_lf, loop_filter_delta_enabled, lossless. So one level
+holds for all edges of a plane and direction.
 """
+
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -31,12 +33,12 @@ PADDED_SIZE = PADDED_STRIDE * PADDED_STRIDE
 class FilterView(Record):
     """A frame as the filters see it.
 
-    samples                     the reconstruction, all three planes; decoded up to mi_rows * 4 and mi_cols * 4 luma samples
+    samples                     the reconstruction, all three planes, decoded as far as mi_rows and mi_cols go
     origin, stride              per plane: index of the first sample, samples per row
     width, height               visible luma samples (FrameWidth, FrameHeight)
     mi_rows, mi_cols            the frame in mi units (even numbers)
-    block_size, tx_size,        per mi, index mi_row * mi_stride + mi_col: BLOCK_* of the specification, luma TX_*, and two
-    skip, is_inter              flags, 0 or 1. A skipped inter block has the largest transform of its size
+    block_size, tx_size,        per mi, index mi_row * mi_stride + mi_col: BLOCK_* of the specification, luma TX_*, and
+    skip, is_inter              two flags, 0 or 1. A skipped inter block has the largest transform of its size
     loop_filter_level           4 levels 0..63: luma vertical edges, luma horizontal edges, U, V
     loop_filter_sharpness       0..7
     cdef_idx                    per 64x64 area, index sb_row * ceil(mi_cols / 16) + sb_col: 0..7, or -1: not filtered
@@ -44,7 +46,7 @@ class FilterView(Record):
     cdef_damping                3..6 (CdefDamping)
     """
 
-    FIELDS = {
+    FIELDS: ClassVar[dict[str, Any]] = {
         "samples": u8s,
         "origin": i64s,
         "stride": i64s,
@@ -150,7 +152,7 @@ def _has_edge(f, mi, plane, vertical, line):
 
 
 def _tx_size_log2(f, mi, plane, of_width):
-    """log2 of a transform's width or height in units of 4 samples (LoopfilterTxSizes; for chroma get_tx_size of 5.11.37)."""
+    """log2 of a transform's width or height in units of 4 samples (LoopfilterTxSizes; get_tx_size of spec 5.11.37)."""
     if plane > 0:
         return min(3, _block_size_log2(f, mi, plane, of_width))
     tx_size = f.tx_size[mi]
@@ -158,7 +160,7 @@ def _tx_size_log2(f, mi, plane, of_width):
 
 
 def _block_size_log2(f, mi, plane, of_width):
-    """log2 of a block's width or height in units of 4 samples of the plane (get_plane_residual_size of spec 5.11.38)."""
+    """log2 of a block's width or height in units of 4 samples (get_plane_residual_size of spec 5.11.38)."""
     block_size = f.block_size[mi]
     size = BLOCK_WIDTH_LOG2[block_size] if of_width else BLOCK_HEIGHT_LOG2[block_size]
     return max(0, size - 1) if plane > 0 else size
@@ -277,11 +279,11 @@ def _pad(f, source, plane, mi_row, mi_col, padded):
     left = max(0, x0 - CDEF_BORDER)
     count = min(cols, x0 + side + CDEF_BORDER) - left
     for i in range(PADDED_SIZE):
-        padded[i] = CDEF_UNAVAILABLE
-    # Plain loops: slices would take numba five seconds longer to compile.
+        padded[np.uint64(i)] = CDEF_UNAVAILABLE
+    # Plain loops over unsigned indices: LLVM vectorises them, and slices would take numba seconds longer to compile.
     for y in range(max(0, y0 - CDEF_BORDER), min(rows, y0 + side + CDEF_BORDER)):
         to = (y - y0 + CDEF_BORDER) * PADDED_STRIDE + left - x0 + CDEF_BORDER
         at = f.origin[plane] + y * f.stride[plane] + left
         for x in range(count):
-            padded[to + x] = source[at + x]
+            padded[np.uint64(to + x)] = source[np.uint64(at + x)]
     return 0

@@ -18,7 +18,7 @@ Conventions
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from encoder.byref import Record, i16s, i32s, i64, u8s, u16s
 
@@ -131,9 +131,10 @@ _DECLARED = [
     Slot("deblock_edge", "deblock", _void(u8s, i64, i64, i64, i64, i64, i64, i64, i64), """
         (samples in/out, at, across, along, count, filter_size, level, sharpness, plane)
         Edge loop filter (spec 7.14.6, with the limits of 7.14.6.2 from level and sharpness) on count samples of one edge: `at` is
-        the first sample behind the edge, `across` the step over it, `along` the step to the next sample of the edge. filter_size
-        is as 7.14.3 gives it: 4, 8 or 16 for luma, 4 or 8 for chroma (plane > 0), where 8 chooses the six-sample filter. Reads
-        up to 2, 4 or 7 samples on each side (chroma: 2 or 3). count is a multiple of 4; level 1..63; sharpness 0..7."""),
+        the first sample behind the edge, `across` the step over it, `along` the step to the next sample of the edge; one of
+        the two is 1. filter_size is as 7.14.3 gives it: 4, 8 or 16 for luma, 4 or 8 for chroma (plane > 0), where 8 chooses
+        the six-sample filter. filter_size / 2 samples on each side are readable. count is a multiple of 4; level 1..63;
+        sharpness 0..7."""),
     Slot("cdef_direction", "cdef", i64(u8s, i64, i64), """
         (samples, at, stride) -> variance << 3 | direction
         Direction and variance of an 8x8 block (spec 7.15.2); variance is the spec's `var`, already shifted right by 10."""),
@@ -151,4 +152,4 @@ FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(slot.family for slot in _DECLARE
 class Kernels(Record):
     """The table itself: a compiled function in every slot (or a Python one, for a walk that runs interpreted)."""
 
-    FIELDS = {slot.name: slot.signature for slot in _DECLARED}
+    FIELDS: ClassVar = {slot.name: slot.signature for slot in _DECLARED}

@@ -61,10 +61,14 @@ def transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels):
     """Residual of source and prediction (in t.rec) to levels; gives eob."""
     k.residual(t.src, at, stride, t.rec, at, stride, t.residual, n, n)
     k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
-    return k.quantize(
-        t.coefs, levels, t.scans, scan_at(tx_size, tx_type), coded_size(tx_size) ** 2,
-        t.dc_q, t.ac_q, quantizer_shift(tx_size), DC_ROUND, AC_ROUND,
-    )  # fmt: skip
+    return quantize_coefs(k, t, tx_size, tx_type, levels)
+
+
+def quantize_coefs(k, t, tx_size, tx_type, levels):
+    """t.coefs to levels; gives eob."""
+    count, shift = coded_size(tx_size) ** 2, quantizer_shift(tx_size)
+    scan = scan_at(tx_size, tx_type)
+    return k.quantize(t.coefs, levels, t.scans, scan, count, t.dc_q, t.ac_q, shift, DC_ROUND, AC_ROUND)
 
 
 def add_residual(k, t, at, stride, tx_size, tx_type, levels, eob):

@@ -1,4 +1,4 @@
-"""Block geometry and neighbours: which blocks have chroma, what is available, which flags say what is decoded (spec 5.11.3, 5.11.5)."""
+"""Block geometry and neighbours: chroma, availability, which blocks are decoded (spec 5.11.3, 5.11.5)."""
 
 from numpy import int64
 

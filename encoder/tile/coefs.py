@@ -13,7 +13,6 @@ from encoder.spec import (
     H_DCT,
     NUM_BASE_LEVELS,
     TX_32X32,
-    TX_64X64,
     TX_CLASS_2D,
     TX_CLASS_HORIZ,
     TX_CLASS_VERT,

@@ -31,7 +31,7 @@ from encoder.tables import table
 from encoder.tile import cdf
 from encoder.tile.blocks import info_at, is_inside
 from encoder.tile.predict import is_directional
-from encoder.tile.symbol import write_bool, write_literal, write_symbol, write_unadapted_bool
+from encoder.tile.symbol import write_literal, write_symbol, write_unadapted_bool
 
 INTRA_MODE_CONTEXT = table("intra_mode_context")
 MODE_TO_TXFM = table("mode_to_txfm")
@@ -245,7 +245,7 @@ def tx_type_cdf(chosen_set, tx_size, y_mode):
 
 
 def implied_tx_type(t, mode, tx_size):
-    """The type that goes with a prediction mode, DCT_DCT where the set has it not: chroma's rule (compute_tx_type, spec 5.11.40)."""
+    """The type that goes with a prediction mode, or DCT_DCT if not in the set: chroma's rule (compute_tx_type, spec 5.11.40)."""
     tx_type = MODE_TO_TXFM[mode]
     return tx_type if tx_type_symbol(tx_set(t, tx_size), tx_type) >= 0 else int64(DCT_DCT)
 

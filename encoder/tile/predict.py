@@ -152,7 +152,18 @@ def _predict_directional(k, t, dst, dst_at, stride, plane, x, y, n, angle, have_
         if upsample_left:
             k.upsample_edge(t.left_filtered, EDGE_AT, n + (n if angle > 180 else 0))
     k.predict_directional(
-        dst, dst_at, stride, n, n, t.above_filtered, EDGE_AT, t.left_filtered, EDGE_AT, angle, upsample_above, upsample_left
+        dst,
+        dst_at,
+        stride,
+        n,
+        n,
+        t.above_filtered,
+        EDGE_AT,
+        t.left_filtered,
+        EDGE_AT,
+        angle,
+        upsample_above,
+        upsample_left,
     )
 
 

@@ -6,12 +6,9 @@ best through transform, quantization and reconstruction. Costs are distortion <<
 is integer, so that every kernel set decides alike. The coding pass (block.py) does the chosen blocks once more and writes.
 """
 
-import numpy as np
 from numpy import int64
 
-from encoder.kernels.table import EDGE_AT
 from encoder.spec import (
-    D67_PRED,
     DC_PRED,
     DCT_DCT,
     IDTX,
@@ -22,9 +19,7 @@ from encoder.spec import (
     SMOOTH_PRED,
     TX_SET_DCTONLY,
     UV_CFL_PRED,
-    V_PRED,
 )
-from encoder.tile import cdf
 from encoder.tile.block import (
     add_residual,
     load_cfl_ac,
@@ -32,10 +27,12 @@ from encoder.tile.block import (
     plane_levels,
     plane_tx_size,
     predict_in_place,
+    quantize_coefs,
+    quantizer_shift,
     transform_and_quantize,
 )
 from encoder.tile.blocks import block_4x4s, has_chroma, info_at, is_inside, mark_decoded
-from encoder.tile.coefs import coefs_rate, txb_skip_cdf
+from encoder.tile.coefs import coded_size, coefs_rate, txb_skip_cdf
 from encoder.tile.modes import (
     angle_delta_cdf,
     cfl_allowed,
@@ -49,7 +46,6 @@ from encoder.tile.modes import (
     tx_depth_cdf,
     tx_set,
     tx_type_rate,
-    tx_type_symbol,
     uv_mode_cdf,
     y_mode_cdf,
 )
@@ -62,11 +58,18 @@ NO_COST = 1 << 62
 
 # Words of a choice: one row of t.choice per block level (8x8 is 1, ..., 64x64 is 4; 4x4 is 0).
 Y_MODE, ANGLE_Y, UV_MODE, ANGLE_UV, ALPHA_U, ALPHA_V, TX_SIZE, TX_TYPE, HAS_COEFS = range(9)
-LUMA_CANDIDATES = 2
-"""Luma modes that go through transform and quantization."""
+CLOSE_SHIFT = 4
+"""The second best prediction is coded too if it costs at most 1 / 2**4 more than the best."""
 TYPICAL_ALL_ZERO_CONTEXT = 4
 """all_zero context assumed for transform blocks smaller than their block, whose neighbours the search does not track."""
-FLAT_VARIANCE_PER_SAMPLE = 1
+IDTX_LARGEST = 8
+"""Widest transform block for which the identity transform is tried."""
+COEFFICIENT_ERROR_SHIFT = 6
+"""Up to 16x16, squared errors of coefficients are 64 times those of samples."""
+FLAT_DIVISOR = 8
+"""A block is flat if its variance a sample is at most the squared quantizer step (ac_q / 8) by this."""
+BUSY_FACTOR = 2
+"""An 8x8 block is tried as four 4x4 ones from so many squared quantizer steps of variance a sample on."""
 
 
 def rd_cost(t, distortion, rate):
@@ -75,24 +78,46 @@ def rd_cost(t, distortion, rate):
 
 
 def satd_cost(t, satd, rate):
-    """Cost of a SATD and a rate, for ranking predictions."""
+    """Cost of a SATD (or of twice a SAD, which is about as large) and a rate, for ranking predictions."""
     return (satd << COST_BITS) + ((t.satd_lambda * rate) >> RATE_BITS)
 
 
 def search_superblock(k, t, sb_row, sb_col):
     """Decide the superblock at (sb_row, sb_col)."""
     cost_8 = cost_16 = cost_32 = int64(0)
+    flat_16 = flat_32 = False
     for z in range(64):
         mi_row, mi_col = sb_row + _z_row(z) * 2, sb_col + _z_col(z) * 2
-        if mi_row < t.mi_rows and mi_col < t.mi_cols:
+        if z & 15 == 0:
+            flat_32 = _is_flat(k, t, mi_row, mi_col, 32)
+        if z & 3 == 0:
+            flat_16 = flat_32 or _is_flat(k, t, mi_row, mi_col, 16)
+        if not flat_16 and mi_row < t.mi_rows and mi_col < t.mi_cols:
             cost_8 += _search_8x8(k, t, mi_row, mi_col)
         if z & 3 == 3:
-            cost_16 += _merge(k, t, sb_row + _z_row(z - 3) * 2, sb_col + _z_col(z - 3) * 2, int64(2), cost_8)
+            if not flat_32:
+                split_cost = int64(NO_COST) if flat_16 else cost_8
+                cost_16 += _merge(k, t, sb_row + _z_row(z - 3) * 2, sb_col + _z_col(z - 3) * 2, int64(2), split_cost)
             cost_8 = int64(0)
         if z & 15 == 15:
-            cost_32 += _merge(k, t, sb_row + _z_row(z - 15) * 2, sb_col + _z_col(z - 15) * 2, int64(3), cost_16)
+            split_cost = int64(NO_COST) if flat_32 else cost_16
+            cost_32 += _merge(k, t, sb_row + _z_row(z - 15) * 2, sb_col + _z_col(z - 15) * 2, int64(3), split_cost)
             cost_16 = int64(0)
     _merge(k, t, sb_row, sb_col, int64(4), cost_32)
+
+
+def _is_flat(k, t, mi_row, mi_col, n):
+    """Whether a source block that lies inside the picture varies so little that splitting it cannot pay."""
+    if mi_row * 4 + n > t.mi_rows * 4 or mi_col * 4 + n > t.mi_cols * 4:
+        return False
+    at = t.origin[0] + mi_row * 4 * t.stride[0] + mi_col * 4
+    return k.variance(t.src, at, t.stride[0], n, n) * 64 * FLAT_DIVISOR <= n * n * t.ac_q * t.ac_q
+
+
+def _is_busy(k, t, mi_row, mi_col, n):
+    """Whether a source block varies so much that 4x4 blocks may pay."""
+    at = t.origin[0] + mi_row * 4 * t.stride[0] + mi_col * 4
+    return k.variance(t.src, at, t.stride[0], n, n) * 64 > n * n * t.ac_q * t.ac_q * BUSY_FACTOR
 
 
 def _z_row(z):
@@ -118,19 +143,13 @@ def _partition_rate(t, mi_row, mi_col, block_size, partition):
 def _search_8x8(k, t, mi_row, mi_col):
     """The four 4x4 blocks against the 8x8 block; gives the better cost."""
     split_cost = int64(0)
-    if _worth_splitting(k, t, mi_row, mi_col, 8):
+    if _is_busy(k, t, mi_row, mi_col, 8):
         for i in range(4):
             split_cost += _try_block(k, t, mi_row + (i >> 1), mi_col + (i & 1), int64(0))
             _keep_choice(t, mi_row + (i >> 1), mi_col + (i & 1), int64(0))
     else:
         split_cost = int64(NO_COST)
     return _merge(k, t, mi_row, mi_col, int64(1), split_cost)
-
-
-def _worth_splitting(k, t, mi_row, mi_col, n):
-    """Whether a source block has more variance than quantization leaves of it."""
-    at = t.origin[0] + mi_row * 4 * t.stride[0] + mi_col * 4
-    return k.variance(t.src, at, t.stride[0], n, n) * 64 > t.ac_q * t.ac_q * n
 
 
 def _merge(k, t, mi_row, mi_col, level, split_cost):
@@ -144,6 +163,8 @@ def _merge(k, t, mi_row, mi_col, level, split_cost):
         split_cost += rd_cost(t, int64(0), rate)
     if mi_row + half >= t.mi_rows or mi_col + half >= t.mi_cols:
         return split_cost
+    if split_cost < NO_COST and level > 2 and _whole_quarters(t, mi_row, mi_col, level) < level - 2:
+        return split_cost
     _copy_block(t, mi_row, mi_col, level, 1)
     rate = _partition_rate(t, mi_row, mi_col, block_size, PARTITION_NONE)
     whole_cost = _try_block(k, t, mi_row, mi_col, block_size) + rd_cost(t, int64(0), rate)
@@ -152,6 +173,16 @@ def _merge(k, t, mi_row, mi_col, level, split_cost):
         return whole_cost
     _copy_block(t, mi_row, mi_col, level, 0)
     return split_cost
+
+
+def _whole_quarters(t, mi_row, mi_col, level):
+    """How many quarters of a block were not split themselves."""
+    half = int64(1) << (level - 1)
+    whole = int64(0)
+    for i in range(4):
+        at = info_at(t, mi_row + (i >> 1) * half, mi_col + (i & 1) * half)
+        whole += t.block_size[at] >= (level - 1) * 3
+    return whole
 
 
 def _copy_block(t, mi_row, mi_col, level, save):
@@ -224,7 +255,6 @@ def _mode_rate(t, mode_cdf, block_size, mode, delta):
 
 def _try_luma(k, t, mi_row, mi_col, block_size):
     level = block_size // 3
-    c = level * CHOICE_WORDS
     x, y, n = mi_col * 4, mi_row * 4, int64(4) << level
     have_above, have_left = is_inside(t, mi_row - 1, mi_col), is_inside(t, mi_row, mi_col - 1)
     filter_type = smooth_neighbour(t, mi_row, mi_col, 0, level == 0)
@@ -232,7 +262,7 @@ def _try_luma(k, t, mi_row, mi_col, block_size):
     read_edges(t, 0, x, y, n, have_above, have_left)
     first_cost = second_cost = int64(NO_COST)
     first = second = int64(DC_PRED)
-    first_delta = second_delta = int64(0)
+    first_delta = int64(0)
     for mode in range(INTRA_MODES):
         rate = _mode_rate(t, mode_cdf, block_size, mode, int64(0))
         cost = _luma_satd_cost(k, t, x, y, n, mode, int64(0), rate, have_above, have_left, filter_type)
@@ -251,37 +281,34 @@ def _try_luma(k, t, mi_row, mi_col, block_size):
                 cost = _luma_satd_cost(k, t, x, y, n, first, delta, rate, have_above, have_left, filter_type)
                 if cost < first_cost:
                     first_cost, first_delta = cost, delta
-    tx_size = max_tx_size(block_size)
-    best = int64(NO_COST)
-    for candidate in range(LUMA_CANDIDATES):
-        mode = second if candidate else first
-        delta = second_delta if candidate else first_delta
-        if candidate and second_cost > first_cost + (first_cost >> 3):
-            break
+    if second_cost > first_cost + (first_cost >> CLOSE_SHIFT):
+        second = int64(-1)
+    return _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second, filter_type, mode_cdf)
+
+
+def _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second, filter_type, mode_cdf):
+    """Code the best prediction, also with half the transform size, and the second best (-1: none); gives the best cost."""
+    c = (block_size // 3) * CHOICE_WORDS
+    whole = max_tx_size(block_size)
+    rate = _mode_rate(t, mode_cdf, block_size, first, first_delta)
+    best = _code_luma(k, t, mi_row, mi_col, block_size, first, first_delta, whole, filter_type, rate, int64(NO_COST))
+    last = best
+    if t.choice[c + HAS_COEFS]:
+        if t.tx_mode_select and whole > 0:
+            last = _code_luma(k, t, mi_row, mi_col, block_size, first, first_delta, whole - 1, filter_type, rate, best)
+            best = min(best, last)
+        if second >= 0:
+            rate = _mode_rate(t, mode_cdf, block_size, second, int64(0))
+            last = _code_luma(k, t, mi_row, mi_col, block_size, second, int64(0), whole, filter_type, rate, best)
+            best = min(best, last)
+    if last > best:
+        mode, delta, tx_size = t.choice[c + Y_MODE], t.choice[c + ANGLE_Y], t.choice[c + TX_SIZE]
         rate = _mode_rate(t, mode_cdf, block_size, mode, delta)
-        for attempt in range(2):
-            tx_type = implied_tx_type(t, mode, tx_size) if attempt == 0 else int64(DCT_DCT)
-            if attempt and (tx_type == implied_tx_type(t, mode, tx_size)):
-                break
-            cost = _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, tx_type, filter_type, rate, best)
-            best = min(best, cost)
-    mode, delta = t.choice[c + Y_MODE], t.choice[c + ANGLE_Y]
-    rate = _mode_rate(t, mode_cdf, block_size, mode, delta)
-    if tx_type_symbol(tx_set(t, tx_size), int64(IDTX)) >= 0 and t.choice[c + HAS_COEFS]:
-        cost = _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, int64(IDTX), filter_type, rate, best)
-        best = min(best, cost)
-    if t.tx_mode_select and tx_size > 0 and t.choice[c + HAS_COEFS]:
-        half_type = implied_tx_type(t, mode, tx_size - 1)
-        cost = _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size - 1, half_type, filter_type, rate, best)
-        best = min(best, cost)
-    _code_luma(
-        k, t, mi_row, mi_col, block_size, mode, delta, t.choice[c + TX_SIZE], t.choice[c + TX_TYPE], filter_type, rate,
-        int64(NO_COST),
-    )  # fmt: skip
+        best = _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_type, rate, int64(NO_COST))
     return best
 
 
-def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, tx_type, filter_type, mode_rate, best):
+def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_type, mode_rate, best):
     """Cost of the luma block with these choices, reconstructed in t.rec; they are kept in t.choice if it is below best."""
     level = block_size // 3
     c = level * CHOICE_WORDS
@@ -295,6 +322,7 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, tx_type, 
     mark_decoded(t, 0, mi_row & 15, mi_col & 15, size4, 0)
     zero_context = int64(0) if step == size4 else int64(TYPICAL_ALL_ZERO_CONTEXT)
     zero_cdf = txb_skip_cdf(tx_size, zero_context)
+    tx_type = implied_tx_type(t, mode, tx_size)
     for y4 in range(0, size4, step):
         for x4 in range(0, size4, step):
             x, y = (mi_col + x4) * 4, (mi_row + y4) * 4
@@ -304,6 +332,8 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, tx_type, 
             predict_in_place(k, t, 0, x, y, n, mode, delta, above, left, filter_type)
             at = t.origin[0] + y * stride + x
             levels = plane_levels(t, 0, 0, tx_size)
+            if step == size4:
+                tx_type = _best_tx_type(k, t, at, stride, n, tx_size, mode, levels)
             eob = transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels)
             if eob > 0:
                 add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
@@ -322,6 +352,36 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, tx_type, 
         t.choice[c + TX_TYPE] = tx_type
         t.choice[c + HAS_COEFS] = any_coefs
     return cost
+
+
+def _best_tx_type(k, t, at, stride, n, tx_size, mode, levels):
+    """The transform type of least cost for the prediction in t.rec: the mode's own, DCT_DCT, for small blocks IDTX.
+
+    Errors are taken between coefficients, which costs no inverse transform.
+    """
+    implied = implied_tx_type(t, mode, tx_size)
+    if tx_set(t, tx_size) == TX_SET_DCTONLY:
+        return implied
+    best, best_type = int64(NO_COST), implied
+    count = coded_size(tx_size) ** 2
+    k.residual(t.src, at, stride, t.rec, at, stride, t.residual, n, n)
+    for attempt in range(3):
+        tx_type = implied
+        if attempt > 0:
+            tx_type = int64(DCT_DCT if attempt == 1 else IDTX)
+        if (attempt == 1 and implied == DCT_DCT) or (attempt == 2 and n > IDTX_LARGEST):
+            continue
+        k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
+        eob = quantize_coefs(k, t, tx_size, tx_type, levels)
+        if eob == 0:
+            return tx_type
+        k.dequantize(levels, t.dequantized, count, t.dc_q, t.ac_q, quantizer_shift(tx_size))
+        error = k.coefficient_error(t.coefs, t.dequantized, count) >> COEFFICIENT_ERROR_SHIFT
+        rate = coefs_rate(t, 0, tx_size, tx_type, levels, eob) + tx_type_rate(t, tx_size, tx_type, mode)
+        cost = rd_cost(t, error, rate)
+        if cost < best:
+            best, best_type = cost, tx_type
+    return best_type
 
 
 def _visible_sse(k, t, plane, x, y, n):
@@ -359,8 +419,8 @@ def _try_chroma(k, t, mi_row, mi_col, block_size):
         if candidate and (mode == DC_PRED or (candidate == 2 and mode == y_mode)):
             continue
         rate = _mode_rate(t, mode_cdf, block_size, mode, delta)
-        satd = _chroma_satd(k, t, x, y, n, mode, delta, have_above, have_left, filter_type)
-        cost = satd_cost(t, satd, rate)
+        sad = _chroma_sad(k, t, x, y, n, mode, delta, have_above, have_left, filter_type)
+        cost = satd_cost(t, 2 * sad, rate)
         if cost < best:
             best = cost
             t.choice[c + UV_MODE] = mode
@@ -370,14 +430,14 @@ def _try_chroma(k, t, mi_row, mi_col, block_size):
     return _code_chroma(k, t, block_size, x, y, n, tx_size, mode_cdf, have_above, have_left, filter_type)
 
 
-def _chroma_satd(k, t, x, y, n, mode, delta, have_above, have_left, filter_type):
-    satd = int64(0)
+def _chroma_sad(k, t, x, y, n, mode, delta, have_above, have_left, filter_type):
+    sad = int64(0)
     for plane in range(1, 3):
         read_edges(t, plane, x, y, n, have_above, have_left)
         predict(k, t, t.prediction, int64(0), n, plane, x, y, n, mode, delta, have_above, have_left, filter_type)
         at = t.origin[plane] + y * t.stride[plane] + x
-        satd += k.satd(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
-    return satd
+        sad += k.sad(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
+    return sad
 
 
 def _load_block_cfl_ac(k, t, mi_row, mi_col, block_size, x, y, n):
@@ -399,14 +459,14 @@ def _try_cfl(k, t, mi_row, mi_col, block_size, x, y, n, mode_cdf, have_above, ha
     if alpha_u == 0 and alpha_v == 0:
         return
     rate = int64(t.rate[mode_cdf + UV_CFL_PRED]) + cfl_rate(t, alpha_u, alpha_v)
-    satd = int64(0)
+    sad = int64(0)
     for plane in range(1, 3):
         read_edges(t, plane, x, y, n, have_above, have_left)
         predict(k, t, t.prediction, int64(0), n, plane, x, y, n, DC_PRED, int64(0), have_above, have_left, False)
         k.cfl_predict(t.prediction, int64(0), n, n, n, t.cfl_ac, alpha_u if plane == 1 else alpha_v)
         at = t.origin[plane] + y * t.stride[plane] + x
-        satd += k.satd(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
-    if satd_cost(t, satd, rate) < best:
+        sad += k.sad(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
+    if satd_cost(t, 2 * sad, rate) < best:
         t.choice[c + UV_MODE] = UV_CFL_PRED
         t.choice[c + ANGLE_UV] = 0
         t.choice[c + ALPHA_U] = alpha_u

@@ -6,7 +6,7 @@ mi_col count 4x4 luma units, block info is at [mi_row * mi_stride + mi_col].
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -42,7 +42,7 @@ LEVELS_STRIDE = 36
 class Tile(Record):
     """See the module's docstring; the names are the specification's."""
 
-    FIELDS = {
+    FIELDS: ClassVar = {
         # frame and tile geometry, in 4x4 units
         **dict.fromkeys(
             ("mi_rows", "mi_cols", "mi_stride", "mi_row_start", "mi_row_end", "mi_col_start", "mi_col_end", "sb_cols"), i64

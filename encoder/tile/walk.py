@@ -3,13 +3,13 @@
 from numpy import int64
 
 from encoder.probe import DECISION, clock
+from encoder.spec import PARTITION_NONE, PARTITION_SPLIT
 from encoder.tile.block import code_block
 from encoder.tile.blocks import clear_block_decoded_flags, info_at
 from encoder.tile.modes import write_partition
 from encoder.tile.search import search_superblock
 from encoder.tile.stress import draw, draw_block, draw_block_size
 from encoder.tile.symbol import finish_symbols, start_symbols, update_rates
-from encoder.spec import BLOCK_64X64, PARTITION_NONE, PARTITION_SPLIT
 
 
 def encode_tile(k, t):
@@ -60,7 +60,11 @@ def _code_partition(k, t, mi_row, mi_col, level, cdef_choice):
         return int64(1)
     while True:
         block_size = 3 + 3 * level
-        chosen = draw_partition(t, mi_row, mi_col, block_size) if t.stress else int64(t.block_size[info_at(t, mi_row, mi_col)])
+        chosen = (
+            draw_partition(t, mi_row, mi_col, block_size)
+            if t.stress
+            else int64(t.block_size[info_at(t, mi_row, mi_col)])
+        )
         whole = chosen >= block_size
         write_partition(t, mi_row, mi_col, block_size, PARTITION_NONE if whole else PARTITION_SPLIT)
         if whole:

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -232,6 +233,21 @@ def test_help_imports_nothing_heavy(process_environment: dict[str, str]) -> None
         [sys.executable, "-c", code], env=process_environment, capture_output=True, text=True, timeout=60
     )
     assert done.stderr == "[]\n"
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    """As under nohup; the others unwind like Ctrl-C, and all of it only for the time of a run."""
+    before = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cli._terminate_as_interrupt():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            with pytest.raises(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGTERM)
+                signal.pause()
+        assert signal.getsignal(signal.SIGTERM) == before
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def on_a_terminal(act: Callable[[cli.Progress], Any], monkeypatch: pytest.MonkeyPatch, quiet: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""The frame filters: which edges and blocks the kernels get, against the specification's own loops; frames through all sets."""
+"""The frame filters: edges and blocks against the specification's own loops; the same frames from all sets."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -16,10 +16,19 @@ from encoder.picture import Picture
 from encoder.spec import BLOCK_64X64, TX_64X64
 
 PYTHON = load_kernels("python").kernels
-BLOCK_OF = {(w, h): size for size, (w, h) in enumerate(zip(1 << filters.BLOCK_WIDTH_LOG2, 1 << filters.BLOCK_HEIGHT_LOG2))}
-TX_OF = {(w, h): size for size, (w, h) in enumerate(zip(1 << filters.TX_WIDTH_LOG2, 1 << filters.TX_HEIGHT_LOG2))}
-"""Width, height in mi -> the specification's number."""
-CDEF_SETS = [(0, 0, 0, 0), (4, 2, 3, 1), (9, 0, 0, 4), (0, 1, 15, 0), (15, 4, 8, 2), (1, 0, 1, 0), (0, 4, 0, 2), (3, 1, 0, 0)]
+BLOCK_SIDES = list(zip(1 << filters.BLOCK_WIDTH_LOG2, 1 << filters.BLOCK_HEIGHT_LOG2, strict=True))
+TX_SIDES = list(zip(1 << filters.TX_WIDTH_LOG2, 1 << filters.TX_HEIGHT_LOG2, strict=True))
+"""Width and height in mi by the specification's number."""
+CDEF_SETS = [
+    (0, 0, 0, 0),
+    (4, 2, 3, 1),
+    (9, 0, 0, 4),
+    (0, 1, 15, 0),
+    (15, 4, 8, 2),
+    (1, 0, 1, 0),
+    (0, 4, 0, 2),
+    (3, 1, 0, 0),
+]
 """Luma primary, luma secondary, chroma primary, chroma secondary."""
 SIZES = [(64, 64), (72, 40), (65, 67), (130, 50), (16, 200), (8, 8), (33, 1)]
 
@@ -74,14 +83,14 @@ def draw_blocks(rng: np.random.Generator, info: dict[str, np.ndarray], row: int,
         return
     depth = rng.integers(2) if min(w, h) > 1 else 0
     area = np.s_[row : row + h, col : col + w]
-    info["block_size"][area] = BLOCK_OF[w, h]
-    info["tx_size"][area] = TX_OF[w >> depth, h >> depth]
+    info["block_size"][area] = BLOCK_SIDES.index((w, h))
+    info["tx_size"][area] = TX_SIDES.index((w >> depth, h >> depth))
     info["skip"][area] = rng.integers(2)
     info["is_inter"][area] = rng.integers(2)
 
 
 def picture_of(width: int, height: int, seed: int = 1) -> Picture:
-    """Blocks of 4x4 with small steps between them, some noise; decoded samples beyond the visible ones, as a decoder has."""
+    """Blocks of 4x4 with small steps between them and some noise, beyond the visible samples too, as in a decoder."""
     rng = np.random.default_rng(seed)
     picture = Picture.allocate(width, height)
     for p in range(3):
@@ -118,15 +127,14 @@ def edges_by_specification(f: FilterView) -> set[tuple[int, ...]]:
 
 def block_side(f: FilterView, mi: int, plane: int, pass_number: int) -> int:
     """Block_Width or Block_Height of the plane's residual block."""
-    sides = next(sides for sides, size in BLOCK_OF.items() if size == f.block_size[mi])
-    return max(4, 4 * sides[pass_number] >> (plane > 0))
+    return max(4, 4 * int(BLOCK_SIDES[f.block_size[mi]][pass_number]) >> (plane > 0))
 
 
 def tx_side(f: FilterView, mi: int, plane: int, pass_number: int) -> int:
     """Tx_Width or Tx_Height of LoopfilterTxSizes."""
     if plane:
         return min(32, block_side(f, mi, plane, pass_number))
-    return 4 * next(sides for sides, size in TX_OF.items() if size == f.tx_size[mi])[pass_number]
+    return 4 * int(TX_SIDES[f.tx_size[mi]][pass_number])
 
 
 class EdgeRecorder:
@@ -204,12 +212,11 @@ def cdef_by_specification(f: FilterView, picture: Picture) -> np.ndarray:
                 if p == 0:
                     strength = min((variance >> 6).bit_length() - 1, 12) if variance >> 6 else 0
                     pri = (pri * (4 + strength) + 8) >> 4 if variance else 0
-                side, stride, padded = 8 >> (p > 0), picture.stride[p], planes[p]
+                side, stride, padded_stride = 8 >> (p > 0), picture.stride[p], planes[p].shape[1]
                 y, x = 4 * r >> (p > 0), 4 * c >> (p > 0)
-                PYTHON.cdef_filter(
-                    result, picture.origin[p] + y * stride + x, stride, padded.ravel(), (y + 3) * padded.shape[1] + x + 3,
-                    padded.shape[1], side, side, pri, sec, f.cdef_damping - (p > 0), direction,
-                )  # fmt: skip
+                dst = (result, picture.origin[p] + y * stride + x, stride)
+                padded = (planes[p].ravel(), (y + 3) * padded_stride + x + 3, padded_stride)
+                PYTHON.cdef_filter(*dst, *padded, side, side, pri, sec, f.cdef_damping - (p > 0), direction)
     return result
 
 
@@ -244,9 +251,10 @@ def test_all_sets_give_the_same_picture(compiled_filters, width: int, height: in
     """Interpreted with the python and numpy sets, compiled with the numba set."""
     wanted = filtered(lambda f: filter_frame(filters, PYTHON, f), width, height)
     assert (wanted != picture_of(width, height).samples).any()
-    numpy_set, numba_set = load_kernels("numpy").kernels, load_kernels("numba").kernels
-    np.testing.assert_array_equal(filtered(lambda f: filter_frame(filters, numpy_set, f), width, height), wanted)
-    np.testing.assert_array_equal(filtered(lambda f: filter_frame(compiled_filters, numba_set, f), width, height), wanted)
+    for functions, name in ((filters, "numpy"), (compiled_filters, "numba")):
+        kernels = load_kernels(name).kernels
+        samples = filtered(lambda f: filter_frame(functions, kernels, f), width, height)  # noqa: B023
+        np.testing.assert_array_equal(samples, wanted, err_msg=name)
 
 
 def test_superblock_rows_may_run_in_any_order(compiled_filters) -> None:
@@ -284,11 +292,11 @@ def test_skipped_blocks_and_index_minus_1_are_not_filtered_by_cdef() -> None:
 
 
 def test_levels_rise_with_the_quantizer() -> None:
-    """From off to the limits of the syntax, never falling, chroma CDEF excepted: its primary strength gives way to the secondary."""
+    """From off to the limits of the syntax and never falling, but for the primary chroma strength of CDEF."""
     levels = [loop_filter_levels(q) for q in range(256)]
     assert levels[0] == (0, 0, 0, 0)
     assert levels[255] == (63, 63, 31, 31)
-    assert all(a <= b for before, after in zip(levels, levels[1:]) for a, b in zip(before, after))
+    assert all(of_plane == tuple(sorted(of_plane)) for of_plane in zip(*levels, strict=True))
     strengths = [cdef_strengths(q) for q in range(256)]
     assert strengths[0].is_off
     for name in ("damping", "y_pri", "y_sec", "uv_sec"):

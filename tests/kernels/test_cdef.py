@@ -90,7 +90,7 @@ def test_small_noise_is_reduced_and_large_steps_stay(kernels, pri: int, sec: int
 @pytest.mark.parametrize("direction", range(8))
 @pytest.mark.parametrize(("pri", "sec"), [(15, 0), (0, 4), (15, 4)])
 def test_unavailable_samples_have_no_weight(kernels, direction: int, pri: int, sec: int) -> None:
-    """A flat block stays as it is whatever is missing around it; an unavailable sample does not widen the range either."""
+    """A flat block stays as it is whatever is missing around it."""
     flat = np.full((8 + 2 * BORDER, 8 + 2 * BORDER), 250)
     flat[:BORDER] = flat[:, -BORDER:] = CDEF_UNAVAILABLE
     assert (filtered(kernels, flat, pri, sec, 6, direction) == 250).all()

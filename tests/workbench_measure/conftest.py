@@ -1,4 +1,4 @@
-"""A stand-in encoder (folder fake/) as a subject, tiny clips, and a cache of their own for the tests of the measuring floor."""
+"""A stand-in encoder (folder fake/) as a subject, and a cache of their own, for the tests of the measuring floor."""
 
 import dataclasses
 import os

@@ -100,7 +100,9 @@ def test_jobs_side_by_side_keep_their_order() -> None:
 def test_one_failing_job_ends_the_others() -> None:
     began = time.monotonic()
     with pytest.raises(SubjectError, match="exit status 7"):
-        child.together([partial(child.run, python("raise SystemExit(7)"), 60), partial(child.run, ("sleep", "300"), 400)], 2)
+        child.together(
+            [partial(child.run, python("raise SystemExit(7)"), 60), partial(child.run, ("sleep", "300"), 400)], 2
+        )
     assert time.monotonic() - began < 60
 
 

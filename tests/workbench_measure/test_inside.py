@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from workbench.instruments import coverage, memory, output, spans, tiles
-from workbench.instruments.coverage import Cache, Covered, never_reached
+from workbench.instruments.coverage import Covered, never_reached
+from workbench.kept import Kept
 from workbench.repetition import Limits
 from workbench.subject import Encoder, Subject
 
@@ -16,7 +17,12 @@ TIMEOUT_S = 120.0
 def test_spans_add_up_to_the_frames_time(subject: Subject, tmp_path: Path) -> None:
     record = spans.measure(subject, tmp_path, TIMEOUT_S)
     data = record.data
-    inside = sum(data["parallel"].values()) + sum(data["serial"].values()) - data["serial"]["input"] - data["serial"]["output"]
+    inside = (
+        sum(data["parallel"].values())
+        + sum(data["serial"].values())
+        - data["serial"]["input"]
+        - data["serial"]["output"]
+    )
     assert record.values == (data["wall_s"],) and inside == pytest.approx(data["wall_s"])
     assert set(data["parallel"]) == {"decision", "reconstruction", "entropy", "rest of the tile"}
     assert data["stages"] == data["parallel"] | data["serial"]
@@ -59,7 +65,10 @@ def test_coverage_tells_what_was_run_and_what_was_not(subject: Subject, tmp_path
     assert at["walk(ROUNDS, calls)"] in lines
     assert at['raise ValueError("never reached in the tests")'] not in lines
     missing = never_reached([covered])
-    assert any(first <= at['raise ValueError("never reached in the tests")'] <= last for first, last in missing.data["files"]["stream.py"])
+    assert any(
+        first <= at['raise ValueError("never reached in the tests")'] <= last
+        for first, last in missing.data["files"]["stream.py"]
+    )
     assert missing.values[0] == missing.data["total_items"] - missing.data["covered_items"]
 
 
@@ -77,19 +86,29 @@ def test_ranges_of_lines_run_over_comments_but_not_over_lines_that_were_reached(
     assert (record.data["total_items"], record.data["covered_items"], record.values) == (8, 3, (5.0,))
 
 
-def test_coverage_is_kept_until_the_clip_changes(subject: Subject, tmp_path: Path) -> None:
-    cache, covered = Cache(), Covered({"a.py": {"statements": [1], "lines": [1], "exits": 0, "arcs": []}})
-    assert cache.find(subject) is None
-    cache.keep(subject, covered)
-    assert Cache().find(subject) == covered
+def test_a_result_is_kept_until_the_clip_or_a_setting_changes(subject: Subject) -> None:
+    assert Kept("coverage").find(subject) is None
+    Kept("coverage").keep(subject, {"a": 1})
+    assert Kept("coverage").find(subject) == {"a": 1}
+    assert Kept("digests").find(subject) is None
+    assert Kept("coverage").find(subject.change(quantizer=7)) is None
     data = subject.source.read_bytes()
     subject.source.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    assert Cache().find(subject) is None
+    assert Kept("coverage").find(subject) is None
+
+
+def test_a_result_that_was_damaged_counts_as_none(subject: Subject, own_cache: Path) -> None:
+    Kept("coverage").keep(subject, {"a": 1})
+    for path in own_cache.rglob("*.json"):
+        path.write_text("{")
+    assert Kept("coverage").find(subject) is None
 
 
 def test_a_right_stream_decodes_to_its_reconstruction(subject: Subject, tmp_path: Path) -> None:
     decodes, size, quality = output.check(subject, tmp_path, TIMEOUT_S)
-    assert decodes.values == (1.0,) and decodes.data["decoder"] == "libdav1d" and decodes.data["frames"] == subject.frames
+    assert (
+        decodes.values == (1.0,) and decodes.data["decoder"] == "libdav1d" and decodes.data["frames"] == subject.frames
+    )
     assert size.values == ((tmp_path / "stream.ivf").stat().st_size,)
     assert quality.values == (40.0,) and quality.data["mean_psnr"] == [40.5, 41.5, 42.5]
 
@@ -116,7 +135,8 @@ def test_sets_that_write_other_bytes_are_found(
     subject: Subject, fake_encoder: Callable[..., Encoder], tmp_path: Path, fault: str, agree: float
 ) -> None:
     one = subject.change(encoder=fake_encoder(fault), frames=1)
-    record = output.sets_agree(one, ("numpy", "python"), tmp_path, TIMEOUT_S)
+    digests = {name: output.digest(one.change(kernels=name), tmp_path, TIMEOUT_S) for name in ("numpy", "python")}
+    record = output.sets_agree(one, digests)
     assert record.values == (agree,)
     assert len(set(record.data["sets"].values())) == (1 if agree else 2)
 
@@ -126,7 +146,11 @@ def test_tiles_are_timed_without_start_up(subject: Subject, tmp_path: Path) -> N
     subjects = [subject.change(frames=2), two, two.change(threads=2)]
     records = tiles.time_tiles(subjects, tmp_path, Limits(2, 2, 0.0, TIMEOUT_S), lambda: None)
     walls = [record for record in records if record.metric == "tiles_wall"]
-    assert [(r.subject["tiles"], r.subject["threads"], len(r.values)) for r in walls] == [(1, 1, 2), (2, 1, 2), (2, 2, 2)]
+    assert [(r.subject["tiles"], r.subject["threads"], len(r.values)) for r in walls] == [
+        (1, 1, 2),
+        (2, 1, 2),
+        (2, 2, 2),
+    ]
     for record in walls:
         process, start_up = record.data["process_wall_s"], record.data["start_up_s"]
         assert record.values == tuple(whole - start for whole, start in zip(process, start_up, strict=True))

@@ -27,7 +27,9 @@ def test_any_other_encoders_command_line_is_a_subject(subject: Subject, tmp_path
 
 
 def test_a_template_fills_its_fields(subject: Subject) -> None:
-    other = Encoder.parse("rav1e {input} -o {output} --quantizer={quantizer} --limit {frames} --tiles '{tile_cols_log2} cols'")
+    other = Encoder.parse(
+        "rav1e {input} -o {output} --quantizer={quantizer} --limit {frames} --tiles '{tile_cols_log2} cols'"
+    )
     words = subject.change(encoder=other, quantizer=7).command(Path("o.ivf"))
     assert words == ("rav1e", str(subject.source), "-o", "o.ivf", "--quantizer=7", "--limit", "4", "--tiles", "0 cols")
 

@@ -13,7 +13,7 @@ from workbench.repetition import Limits, in_random_order
 from workbench.subject import Encoder, Subject
 
 SLEEPER = Encoder.parse(
-    "sh -c 'cp \"$0\" \"$1\"; n=$2; sleep 0.2; while [ $n -gt 0 ]; do sleep 0.1; n=$((n-1)); done' {input} {output} {frames}"
+    'sh -c \'cp "$0" "$1"; n=$2; sleep 0.2; while [ $n -gt 0 ]; do sleep 0.1; n=$((n-1)); done\' {input} {output} {frames}'
 )
 
 

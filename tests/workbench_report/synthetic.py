@@ -76,6 +76,7 @@ def build_run(
     scale: float = 1.0,
     bytes_scale: float = 1.0,
     machine: dict[str, Any] | None = None,
+    sources: str = "0011223344556677",
     end: str | None = "complete",
     without: Collection[str] = (),
 ) -> Path:
@@ -83,6 +84,7 @@ def build_run(
 
     scale     multiplies every time of frames, bytes_scale every size
     machine   entries that differ from MACHINE
+    sources   digest of the encoder's sources
     end       status of the last line; None leaves the line out, as a killed run does
     without   STEPS to leave out
     """
@@ -93,6 +95,7 @@ def build_run(
         "verb": "profile",
         "arguments": ["corpus/", "--clips", ",".join(clips)],
         "machine": MACHINE | (machine or {}),
+        "encoder_sources": sources,
         "started": "2026-11-21T09:30:00+00:00",
     }
     lines: list[RecordLine] = [header]
@@ -275,7 +278,8 @@ class Builder:
             share = 1 - PARALLEL_SHARE + PARALLEL_SHARE / threads
             walls = self.noisy(per_frame_s(clip, self.scale) * FRAMES * share, 5, noise=0.01)
             subject = subject_of(clip, kernels, tiles=tiles, threads=threads)
-            records.append(record_of("wall", "tiles_wall", "s", subject, walls, data))
+            by_tile = {"tile_wall_s": [1.0 + 0.1 * (tile == 0) for tile in range(tiles)]}
+            records.append(record_of("wall", "tiles_wall", "s", subject, walls, data | by_tile))
         size = int(stream_bytes(clip) * self.bytes_scale * (1 + 0.004 * (tiles - 1)))
         subject = subject_of(clip, kernels, tiles=tiles)
         return [*records, record_of("wall", "tiles_bytes", "bytes", subject, [size], data)]

@@ -1,5 +1,7 @@
 """Two runs: planted changes are found, none is found where none is, and what cannot be compared is said."""
 
+import re
+
 import pytest
 
 from workbench.analysis.compare_runs import ALLOCATIONS, BYTES, MAX_RSS, PSNR, TIME, compare_runs
@@ -77,8 +79,26 @@ def test_other_machine_or_packages_are_warned_of(run):
     assert "load" not in said
 
 
-def test_equal_machines_are_not_warned_of(run):
-    assert compare_runs(run("old"), run("new")).warnings == ()
+def test_equal_machines_are_not_warned_of_but_equal_sources_are(run):
+    assert compare_runs(run("old"), run("new", sources="another")).warnings == ()
+    assert "same encoder sources" in compare_runs(run("same"), run("sources")).warnings[0]
+
+
+def test_streams_of_other_lengths_and_other_quantizers_are_not_compared(run, tmp_path):
+    old = run("old", clips=("pan",))
+    folder = build_run(
+        tmp_path / "new", clips=("pan",), sources="another", without=("select", "spans", "stacks", "tiles")
+    )
+    path = folder / "records.jsonl"
+    whole = path.read_text()
+    path.write_text(re.sub(r'("metric": "(?:bytes|psnr_y|decodes)".*?"frames": )8', r"\g<1>6", whole))
+    comparison = compare_runs(old, findings(read_run(folder)))
+    assert {change.quantity for change in comparison.changes} == {TIME, MAX_RSS, ALLOCATIONS}
+    assert comparison.warnings == ("pan: frames 8 before, 6 now; not compared: bytes, PSNR of luma",)
+    path.write_text(whole.replace('"quantizer": 100', '"quantizer": 90'))
+    comparison = compare_runs(old, findings(read_run(folder)))
+    assert comparison.changes == ()
+    assert "pan: quantizer 100 before, 90 now; not compared: time per frame" in comparison.warnings[0]
 
 
 def test_clips_on_one_side_and_unfinished_runs_are_said(run):

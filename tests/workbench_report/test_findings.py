@@ -48,6 +48,7 @@ def test_tile_rows_hold_speed_up_bytes_and_their_base(found):
     assert rows[1, 1].speedup == 1
     assert rows[1, 1].interval is None
     assert rows[4, 2].speedup == pytest.approx(predicted_speedup(PARALLEL_SHARE, 2), rel=0.02)
+    assert rows[4, 2].imbalance == pytest.approx(1.1 / 1.025)
     assert rows[4, 2].bytes_change == pytest.approx(0.012, abs=1e-3)
     assert [(tiles, clips) for tiles, _, _, clips in cost_by_tiles(found.tile_rows)] == [(2, 1), (4, 1), (8, 1)]
 

@@ -141,13 +141,13 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_bold_only_on_a_terminal_without_no_color(found, tmp_path, monkeypatch):
+def test_bold_only_on_a_terminal_without_no_color(found, monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     terminal, file, colourless = Terminal(), io.StringIO(), Terminal()
-    print_summary(found, tmp_path / "report.html", terminal)
-    print_summary(found, tmp_path / "report.html", file)
+    print_summary(found.run, terminal)
+    print_summary(found.run, file)
     monkeypatch.setenv("NO_COLOR", "1")
-    print_summary(found, tmp_path / "report.html", colourless)
+    print_summary(found.run, colourless)
     assert "\x1b[1m" in terminal.getvalue()
     assert file.getvalue() == colourless.getvalue() == re.sub(r"\x1b\[\dm", "", terminal.getvalue())
     assert "**" not in file.getvalue()

@@ -10,7 +10,7 @@ exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,22 +31,55 @@ MARGIN = 0.05
 UNCLEAR = "unclear"
 
 
+Samples = Mapping[Subject, tuple[float, ...]]
+
+
 @dataclass(frozen=True)
 class Quantity:
-    """What is compared: its name, its unit, the words for less and more of it, and whether repetitions of it vary."""
+    """What is compared: its name, unit and metric, the words for less and more of it, and where its samples are.
+
+    varies   repetitions differ: compared by interval and margin, not exactly
+    same     entries of a record's subject that have to be equal in both runs
+    """
 
     name: str
     unit: str
+    metric: str
     less: str
     more: str
     varies: bool
+    same: tuple[str, ...]
+    samples: Callable[[Findings], Samples]
 
 
-TIME = Quantity("time per frame", "s", "faster", "slower", varies=True)
-MAX_RSS = Quantity("maximum resident set", "bytes", "less", "more", varies=True)
-ALLOCATIONS = Quantity("allocations", "count", "fewer", "more", varies=False)
-BYTES = Quantity("bytes", "bytes", "smaller", "larger", varies=False)
-PSNR = Quantity("PSNR of luma", "dB", "worse", "better", varies=False)
+def _times(found: Findings) -> Samples:
+    return {clip.subject: clip.samples for clip in found.times}
+
+
+def _max_rss(found: Findings) -> Samples:
+    return {clip.subject: clip.max_rss_bytes for clip in found.memory if clip.max_rss_bytes}
+
+
+def _allocations(found: Findings) -> Samples:
+    per_frame = {clip.subject: clip.allocations_per_frame for clip in found.memory}
+    return {subject: (value,) for subject, value in per_frame.items() if value is not None}
+
+
+def _bytes(found: Findings) -> Samples:
+    return {clip.subject: (clip.stream_bytes,) for clip in found.outputs if clip.stream_bytes is not None}
+
+
+def _psnr(found: Findings) -> Samples:
+    return {clip.subject: (clip.psnr_y,) for clip in found.outputs if clip.psnr_y is not None}
+
+
+_PICTURE = ("width", "height", "quantizer", "tiles", "threads")
+_STREAM = (*_PICTURE, "frames")
+TIME = Quantity("time per frame", "s", "time_per_frame", "faster", "slower", True, _PICTURE, _times)
+MAX_RSS = Quantity("maximum resident set", "bytes", "max_rss", "less", "more", True, _PICTURE, _max_rss)
+ALLOCATIONS = Quantity("allocations", "count", "allocations", "fewer", "more", False, _PICTURE, _allocations)
+BYTES = Quantity("bytes", "bytes", "bytes", "smaller", "larger", False, _STREAM, _bytes)
+PSNR = Quantity("PSNR of luma", "dB", "psnr_y", "worse", "better", False, _STREAM, _psnr)
 QUANTITIES = (TIME, MAX_RSS, ALLOCATIONS, BYTES, PSNR)
 
 
@@ -96,36 +129,37 @@ class Comparison:
 
 
 def compare_runs(old: Findings, new: Findings) -> Comparison:
-    """Compare two runs' findings; subjects on one side only are listed, not guessed."""
+    """Compare two runs' findings; subjects on one side only, or encoded in another way, are listed and not compared."""
     changes: list[Change] = []
+    apart: dict[str, list[str]] = {}
     for quantity in QUANTITIES:
-        before, after = _samples(old, quantity), _samples(new, quantity)
-        changes += [
-            _change(quantity, subject, before[subject], after[subject]) for subject in before if subject in after
-        ]
-    in_old, in_new = set(old.subjects), set(new.subjects)
+        before, after = quantity.samples(old), quantity.samples(new)
+        for subject in before:
+            if subject not in after:
+                continue
+            if differs := _conditions_differ(quantity, subject, old, new):
+                apart.setdefault(f"{new.label(subject)}: {differs}", []).append(quantity.name)
+            else:
+                changes.append(_change(quantity, subject, before[subject], after[subject]))
+    in_old, in_new = set(old.encoded), set(new.encoded)
     return Comparison(
         changes=tuple(changes),
         overall=tuple(_overall(changes)),
-        only_old=tuple(subject for subject in old.subjects if subject not in in_new),
-        only_new=tuple(subject for subject in new.subjects if subject not in in_old),
-        warnings=tuple(_warnings(old, new)),
+        only_old=tuple(subject for subject in old.encoded if subject not in in_new),
+        only_new=tuple(subject for subject in new.encoded if subject not in in_old),
+        warnings=(*_warnings(old, new), *(f"{why}; not compared: {', '.join(names)}" for why, names in apart.items())),
     )
 
 
-def _samples(found: Findings, quantity: Quantity) -> dict[Subject, tuple[float, ...]]:
-    readers: dict[str, Callable[[], dict[Subject, tuple[float, ...]]]] = {
-        TIME.name: lambda: {clip.subject: clip.samples for clip in found.times},
-        MAX_RSS.name: lambda: {clip.subject: clip.max_rss_bytes for clip in found.memory},
-        ALLOCATIONS.name: lambda: {
-            clip.subject: (per_frame,) for clip in found.memory if (per_frame := clip.allocations_per_frame) is not None
-        },
-        BYTES.name: lambda: {
-            clip.subject: (clip.stream_bytes,) for clip in found.outputs if clip.stream_bytes is not None
-        },
-        PSNR.name: lambda: {clip.subject: (clip.psnr_y,) for clip in found.outputs if clip.psnr_y is not None},
-    }
-    return {subject: samples for subject, samples in readers[quantity.name]().items() if samples}
+def _conditions_differ(quantity: Quantity, subject: Subject, old: Findings, new: Findings) -> str:
+    """In what two records of a quantity were taken differently; empty where they can be compared."""
+    sides = []
+    for found in (old, new):
+        about = {"clip": subject.clip} | ({"kernels": subject.kernels} if subject.kernels else {})
+        sides.append(found.run.select(metric=quantity.metric, **about)[-1].subject)
+    before, after = sides
+    differing = [key for key in quantity.same if before.get(key) != after.get(key)]
+    return ", ".join(f"{key} {before.get(key)} before, {after.get(key)} now" for key in differing)
 
 
 def _change(quantity: Quantity, subject: Subject, old: tuple[float, ...], new: tuple[float, ...]) -> Change:
@@ -196,6 +230,9 @@ def _warnings(old: Findings, new: Findings) -> list[str]:
             0,
             "the machines differ, so a change in time or memory may be theirs, not the program's: measure both on one",
         )
+    sources = [found.run.header.get("encoder_sources") for found in (old, new)]
+    if sources[0] is not None and sources[0] == sources[1]:
+        said.append("both runs are of the same encoder sources: what differs between them is not the program's doing")
     for name, found in (("old", old), ("new", new)):
         status = (found.run.end or {}).get("status", "killed")
         if status != "complete":

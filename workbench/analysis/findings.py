@@ -93,6 +93,8 @@ def findings(run: Run) -> Findings:
 
 
 def _require_well_formed(run: Run) -> None:
+    if not isinstance(run.header.get("machine", {}), Mapping):
+        raise InputError(f"{run.folder / RECORDS_NAME}: line 1: the machine must be a JSON object; measure again")
     for line, record in enumerate(run.records, 2):
         place = f"{run.folder / RECORDS_NAME}: line {line}"
         if not all(isinstance(value, Real) for value in record.values):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.analysis.subjects import Subject, subject_of
@@ -41,9 +41,13 @@ class ClipStages:
     @property
     def imbalance(self) -> float | None:
         """Time of the slowest tile over the mean tile; None of fewer than two tiles."""
-        totals = [sum(tile.values()) for tile in self.tiles]
-        together = sum(totals)
-        return max(totals) * len(totals) / together if len(totals) > 1 and together else None
+        return imbalance_of([sum(tile.values()) for tile in self.tiles])
+
+
+def imbalance_of(tiles_s: Sequence[float]) -> float | None:
+    """The slowest tile's seconds over the mean tile's; None of fewer than two tiles."""
+    together = sum(tiles_s)
+    return max(tiles_s) * len(tiles_s) / together if len(tiles_s) > 1 and together else None
 
 
 def clip_stages(run: Run) -> list[ClipStages]:

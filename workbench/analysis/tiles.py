@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.analysis import amdahl
-from workbench.analysis.stages import ClipStages
+from workbench.analysis.stages import ClipStages, imbalance_of
 from workbench.analysis.subjects import Subject, subject_of
 from workbench.record import Record, Run
 from workbench.stats import Interval, median, ratio_of_medians
@@ -20,6 +20,7 @@ class TileRow:
     speedup       over the same clip with one tile and one thread, by medians; None where that was not measured
     bytes_change  of the stream against one tile, as a share: 0.012 is 1.2 % more
     possible      False where the picture is too small for the number of tiles asked for: nothing was encoded
+    imbalance     time of the slowest tile over the mean tile; None where tiles were not timed one by one
     """
 
     subject: Subject
@@ -32,6 +33,7 @@ class TileRow:
     stream_bytes: float | None
     bytes_change: float | None
     possible: bool
+    imbalance: float | None
 
 
 def tile_rows(run: Run) -> list[TileRow]:
@@ -67,6 +69,7 @@ def _tile_row(
         stream_bytes=size,
         bytes_change=size / size_of_one - 1 if size and size_of_one else None,
         possible=bool(record.data.get("possible", True)),
+        imbalance=imbalance_of(record.data.get("tile_wall_s", ())),
     )
 
 
@@ -80,6 +83,7 @@ def law_points(rows: Sequence[TileRow], traced: Sequence[ClipStages] = ()) -> li
     measured = [row for row in rows if row.samples and row.possible]
     bases = {(row.subject, row.tiles): row.samples for row in measured if row.threads == 1}
     imbalances = {(clip.subject, clip.tile_count): clip.imbalance for clip in traced}
+    imbalances |= {(row.subject, row.tiles): row.imbalance for row in measured if row.imbalance is not None}
     points = []
     for row in measured:
         workers = min(row.tiles, row.threads)

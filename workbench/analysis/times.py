@@ -49,6 +49,12 @@ class ClipTime:
         return 1 / self.per_frame_s if self.per_frame_s > 0 else None
 
 
+def warm_up_s(run: Run) -> dict[str, float]:
+    """Seconds that each kernel set took to be ready before anything was timed: compiling, where the cache was cold."""
+    plain = [record for record in run.select(metric="warm") if record.data.get("build") == "plain" and record.values]
+    return {str(record.subject.get("kernels", "")): record.values[0] for record in plain}
+
+
 def clip_times(run: Run) -> list[ClipTime]:
     """Every clip and kernel set that was timed, in the order taken."""
     whole = by_subject(run.select(metric="wall"))

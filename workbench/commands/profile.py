@@ -145,18 +145,12 @@ def measure(session: Session) -> None:
 
 
 def report(folder: Path, quiet: bool, json_path: Path | None) -> None:
-    """Write the pages, the JSON and the summary from the records alone."""
-    from workbench.record import read_run
-    from workbench.report.as_json import summary_json
-    from workbench.report.terminal import print_summary
-    from workbench.report.write import write_report
+    """Write the pages, the summary and the JSON from the records alone."""
+    from workbench.commands.report import remake
 
-    write_report(folder, force=True)
-    run = read_run(folder)
+    figures = remake(folder, quiet)
     if json_path is not None:
-        write_text(json_path, json.dumps(summary_json(run), indent=1) + "\n")
-    if not quiet:
-        print_summary(run, sys.stdout)
+        write_text(json_path, json.dumps(figures, indent=1) + "\n")
 
 
 def _status(stopped: BaseException | None, cut: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,17 +45,16 @@ def report(folders: tuple[Path, ...], out: Path | None, json_path: Path | None, 
 
 def remake(folder: Path, quiet: bool) -> dict[str, Any]:
     """Write a run's pages again; returns its figures."""
-    from workbench.analysis.findings import findings
     from workbench.record import read_run
-    from workbench.report.summary import summary_json
+    from workbench.report.as_json import summary_json
     from workbench.report.terminal import print_summary
-    from workbench.report.write import write_pages
+    from workbench.report.write import write_report
 
-    found = findings(read_run(folder))
-    page = write_pages(found, force=True)
+    write_report(folder, force=True)
+    run = read_run(folder)
     if not quiet:
-        print_summary(found, page)
-    return summary_json(found, page)
+        print_summary(run, sys.stdout)
+    return summary_json(run)
 
 
 def compare(old_folder: Path, new_folder: Path, out: Path | None, quiet: bool, force: bool) -> dict[str, Any]:
@@ -62,8 +62,8 @@ def compare(old_folder: Path, new_folder: Path, out: Path | None, quiet: bool, f
     from workbench.analysis.compare_runs import compare_runs
     from workbench.analysis.findings import findings
     from workbench.record import read_run
+    from workbench.report.as_json import comparison_json
     from workbench.report.comparison_page import comparison_document
-    from workbench.report.summary import comparison_json
     from workbench.report.terminal import print_comparison
     from workbench.report.write import write_document
 
@@ -72,7 +72,7 @@ def compare(old_folder: Path, new_folder: Path, out: Path | None, quiet: bool, f
     stem = f"comparison-with-{old_folder.resolve().name}"
     page = write_document(comparison_document(comparison, old, new), out or new_folder, stem, force)
     if not quiet:
-        print_comparison(comparison, page)
+        print_comparison(comparison, page, sys.stdout)
     return comparison_json(comparison, page)
 
 

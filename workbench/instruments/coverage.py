@@ -1,14 +1,12 @@
 """Executed lines and branches of the encoder by one clip: coverage.py over the interpreted walk, on a tiny version of
 the clip.
 
-Compiled code cannot be watched, but it is the same source: the walk is interpreted and the python set has the very
-loops that numba compiles. Results are kept in the cache until the encoder's sources or the clip change.
+Compiled code cannot be watched, but it has the same source: every decision of the walk is seen here as it is compiled.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,14 +15,12 @@ from typing import Any
 
 from workbench import child
 from workbench.encode import STREAM
-from workbench.files import cache_folder, sha256_of, write_text
 from workbench.record import Record
-from workbench.subject import Subject, source_digest
+from workbench.subject import Subject
 
 INSTRUMENT = "coverage"
-KERNELS = "python"
-NOT_ENCODING = ("kernels/cases", "kernels/check.py", "stress.py", "kernels/set_numpy/", "kernels/set_numba/")
-KEPT_VERSIONS = 3
+KERNELS = "numpy"  # the python set reaches the kernels' own branches too, but takes twice as long for the same walk
+NOT_ENCODING = ("kernels/cases/", "kernels/check.py", "kernels/set_python/", "kernels/set_numba/", "stress.py")
 _COVERED = "workbench.instruments.inside.covered"
 
 Item = tuple[str, int] | tuple[str, int, int]  # (file, line) or (file, from line, to line)
@@ -45,37 +41,10 @@ class Covered:
         return frozenset(lines | arcs)
 
 
-class Cache:
-    """Results by clip, for this version of the encoder's sources."""
-
-    def __init__(self) -> None:
-        self._folder = cache_folder("coverage") / source_digest()
-
-    def find(self, subject: Subject) -> Covered | None:
-        """The kept result of a tiny clip, or None; one that cannot be read is measured again."""
-        try:
-            return Covered(json.loads(self._path(subject).read_text(encoding="utf-8")))
-        except (OSError, ValueError):
-            return None
-
-    def keep(self, subject: Subject, covered: Covered) -> None:
-        """Keep a result, and drop those of older versions of the encoder."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_text(self._path(subject), json.dumps(covered.files))
-        versions = sorted(self._folder.parent.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
-        for old in versions[KEPT_VERSIONS:]:
-            shutil.rmtree(old, ignore_errors=True)
-
-    def _path(self, subject: Subject) -> Path:
-        return self._folder / f"{sha256_of(subject.source)}-q{subject.quantizer}.json"
-
-
 def measure(subject: Subject, folder: Path, timeout_s: float) -> Covered:
-    """Encode a tiny clip with the python set under coverage.py."""
+    """Encode a tiny clip, whose kernel set is an interpreted one, under coverage.py."""
     result = folder / "covered.json"
-    interpreted = subject.change(kernels=KERNELS)
-    arguments = interpreted.arguments(folder / STREAM)
-    words = (sys.executable, "-m", _COVERED, str(result), ",".join(NOT_ENCODING), *arguments)
+    words = (sys.executable, "-m", _COVERED, str(result), ",".join(NOT_ENCODING), *subject.arguments(folder / STREAM))
     child.run(words, timeout_s, subject.encoder.environment)
     return Covered(json.loads(result.read_text(encoding="utf-8")))
 

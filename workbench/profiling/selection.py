@@ -11,11 +11,13 @@ from workbench.analysis.cover import Selection, select
 from workbench.corpus import Clip, ensure, tiny_version
 from workbench.instruments import coverage
 from workbench.instruments.coverage import Covered
+from workbench.kept import Kept
 from workbench.machine import cores
 from workbench.profiling.session import Session
 from workbench.record import Record
 
 COVERAGE_SHARE = 0.25  # of the budget, for clips that are not in the cache yet
+COVERED_FRAMES = 1
 TILES_SHARE = 0.24  # of the budget is for the tiles, which need one clip
 
 
@@ -39,18 +41,19 @@ def choose_clips(session: Session) -> list[Clip]:
 
 def _covered(session: Session) -> dict[str, Covered]:
     """What each candidate reaches: from the cache, and measured as far as the time for it goes."""
-    cache = coverage.Cache()
+    kept = Kept("coverage")
     subjects = {
-        clip.name: session.subject(tiny_version(clip), coverage.KERNELS, 2) for clip in session.settings.candidates
+        clip.name: session.subject(tiny_version(clip), coverage.KERNELS, COVERED_FRAMES)
+        for clip in session.settings.candidates
     }
-    found = {name: kept for name, subject in subjects.items() if (kept := cache.find(subject)) is not None}
+    found = {name: Covered(files) for name, subject in subjects.items() if (files := kept.find(subject)) is not None}
     deadline = time.monotonic() + COVERAGE_SHARE * session.settings.budget_s
 
     def measure(name: str) -> None:
         if time.monotonic() < deadline:
             with session.scratch() as folder:
                 found[name] = coverage.measure(subjects[name], folder, session.timeout_s(subjects[name]))
-            cache.keep(subjects[name], found[name])
+            kept.keep(subjects[name], found[name].files)
         session.display.tick()
 
     with session.budget.paused():

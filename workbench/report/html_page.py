@@ -11,12 +11,13 @@ from typing import Any
 from workbench.report.document import Document, cell
 from workbench.report.svg import DARK, PALETTE
 
+_TEMPLATES = ("head.html", "page.html", "page.css", "flame.html", "flame.css", "flame.js")
 _MARKUP = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<bold>[^*]+)\*\*|\[(?P<text>[^\]]+)\]\((?P<file>[\w./ -]+)\)")
 
 
 def html_page(document: Document) -> str:
     """The whole page."""
-    return render_template("page.html", document=document)
+    return render_template("page.html", title=document.title, document=document)
 
 
 def render_template(name: str, **values: Any) -> str:
@@ -30,11 +31,8 @@ def render_template(name: str, **values: Any) -> str:
 def _environment() -> Any:
     from jinja2 import DictLoader, Environment, StrictUndefined
 
-    folder = files("workbench.report")
-    sources = {
-        name: folder.joinpath(name).read_text(encoding="utf-8")
-        for name in ("page.html", "page.css", "flame.html", "flame.css", "flame.js")
-    }
+    beside = files("workbench.report")
+    sources = {name: beside.joinpath(name).read_text(encoding="utf-8") for name in _TEMPLATES}
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import textwrap
 from pathlib import Path
 from typing import TextIO
 
 from workbench.analysis.compare_runs import Comparison
-from workbench.analysis.findings import Findings
+from workbench.analysis.findings import Findings, findings
+from workbench.record import Run
 from workbench.report import wording
 from workbench.report.columns import MISSING
 from workbench.report.comparison_page import comparison_sentences
+from workbench.report.document import REPORT_NAME
 from workbench.report.sections.common import end_of, status_of
 
 _WIDTH = 100
@@ -21,17 +22,15 @@ _SHOWN_CLIPS = 8
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
-def print_summary(found: Findings, page: Path, file: TextIO | None = None) -> None:
-    """Write a run's summary to `file` (standard output), last its page's path; bold on a terminal without NO_COLOR."""
-    file = file or sys.stdout
+def print_summary(run: Run, file: TextIO) -> None:
+    """Write a run's summary on one screen, last the path of its report; bold on a terminal without NO_COLOR."""
+    found = findings(run)
     bold = file.isatty() and not os.environ.get("NO_COLOR")
-    file.write(_styled("\n".join(_lines(found)), bold) + "\n")
-    file.write(f"{page}\n")
+    file.write(_styled("\n".join(_lines(found)), bold) + f"\n{run.folder / REPORT_NAME}\n")
 
 
-def print_comparison(found: Comparison, page: Path, file: TextIO | None = None) -> None:
+def print_comparison(found: Comparison, page: Path, file: TextIO) -> None:
     """Write what changed between two runs, the warnings first, last the path of the page."""
-    file = file or sys.stdout
     bold = file.isatty() and not os.environ.get("NO_COLOR")
     lines = [line for warning in found.warnings for line in _wrapped(f"warning: {warning}")]
     lines += [line for sentence in comparison_sentences(found) for line in _wrapped(sentence)]

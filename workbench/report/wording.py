@@ -38,9 +38,14 @@ def key_figures(found: Findings) -> tuple[KeyFigure, ...]:
     return tuple(figure for figure in figures if figure is not None)
 
 
-def main_times(found: Findings) -> list[ClipTime]:
-    """The times of the run's main kernel set."""
-    return [clip for clip in found.times if clip.subject.kernels == found.times[0].subject.kernels]
+def _main_times(found: Findings) -> list[ClipTime]:
+    """The times of the run's main kernel set; those that noise has made zero or less are left out."""
+    main = found.times[0].subject.kernels if found.times else ""
+    return [clip for clip in found.times if clip.subject.kernels == main and clip.per_frame_s > 0]
+
+
+def _rate(per_second: float) -> str:
+    return units.with_unit(per_second, "")
 
 
 def interval_text(interval: Interval | None, decimals: int = 2) -> str:
@@ -81,17 +86,17 @@ def _agreed(found: Findings) -> str:
 
 
 def _timed(found: Findings) -> str:
-    timed = [clip for clip in main_times(found) if clip.per_frame_s > 0] if found.times else []
+    timed = _main_times(found)
     if not timed:
         return ""
-    rates = _range([1 / clip.per_frame_s for clip in timed], lambda rate: f"{rate:.3g}")
+    rates = _range([1 / clip.per_frame_s for clip in timed], _rate)
     slowest = max(timed, key=lambda clip: clip.per_frame_s)
     starts = [clip.start_up_s for clip in timed if clip.start_up_s is not None]
     start = f"; start-up costs {_range(starts, units.seconds)} more, once" if starts else ""
     which = f", slowest {slowest.subject.clip}" if len(timed) > 1 else ""
-    threads = f" with kernel set {slowest.subject.kernels}" if slowest.subject.kernels else ""
+    kernels = f" with kernel set {slowest.subject.kernels}" if slowest.subject.kernels else ""
     per_frame = _range([clip.per_frame_s for clip in timed], units.seconds)
-    return f"**{rates} frames a second**{threads} ({per_frame} a frame{which}){start}."
+    return f"**{rates} frames a second**{kernels} ({per_frame} a frame{which}){start}."
 
 
 def _hot(found: Findings) -> str:
@@ -188,12 +193,12 @@ def _decodes_figure(found: Findings) -> KeyFigure | None:
 
 
 def _speed_figure(found: Findings) -> KeyFigure | None:
-    timed = [clip for clip in main_times(found) if clip.per_frame_s > 0] if found.times else []
+    timed = _main_times(found)
     if not timed:
         return None
-    rates = sorted(1 / clip.per_frame_s for clip in timed)
-    detail = f"median clip; {_range(rates, lambda rate: f'{rate:.3g}')}" if len(rates) > 1 else timed[0].subject.clip
-    return KeyFigure(f"frames a second, {timed[0].subject.kernels}".rstrip(", "), f"{median(rates):.3g}", detail)
+    rates = [1 / clip.per_frame_s for clip in timed]
+    detail = f"median clip; {_range(rates, _rate)}" if len(rates) > 1 else timed[0].subject.clip
+    return KeyFigure(f"frames a second, {timed[0].subject.kernels}".rstrip(", "), _rate(median(rates)), detail)
 
 
 def _memory_figure(found: Findings) -> KeyFigure | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench.analysis.findings import Findings, findings
+from workbench.analysis.findings import findings
 from workbench.errors import EnvironmentFault, InputError
 from workbench.files import refuse_existing, write_text
 from workbench.record import read_run
@@ -22,11 +22,7 @@ def write_report(folder: Path | str, force: bool = False) -> Path:
     The pages follow from records.jsonl alone: the same records give the same bytes. Raises InputError when the folder
     holds no records, or pages already and `force` is not given; EnvironmentFault when it cannot be written.
     """
-    return write_pages(findings(read_run(folder)), force)
-
-
-def write_pages(found: Findings, force: bool = False) -> Path:
-    """The same for a run whose findings are at hand."""
+    found = findings(read_run(folder))
     folder = found.run.folder
     document = profile_document(found)
     if found.profiles:

@@ -14,7 +14,13 @@ from encoder.tables import table
 DIRECTIONS = table("cdef_directions")
 BORDER = 3
 """Samples around the block that cdef_filter may read."""
-OUTSIDE = {"none": (), "top": ("top",), "left": ("left",), "corner": ("bottom", "right"), "all": ("top", "bottom", "left", "right")}
+OUTSIDE = {
+    "none": (),
+    "top": ("top",),
+    "left": ("left",),
+    "corner": ("bottom", "right"),
+    "all": ("top", "bottom", "left", "right"),
+}
 """Which sides of the block lie outside the picture."""
 
 
@@ -40,7 +46,7 @@ def _cdef_direction(rng: np.random.Generator) -> Iterator[Case]:
 
 
 def _padded(rng: np.random.Generator, content: np.ndarray, outside: tuple[str, ...]) -> tuple[np.ndarray, int, int]:
-    """The block with its border in a guarded array of uint16, marked where outside; array, index of the block, stride."""
+    """The block with its border in a guarded array of uint16, marked where outside: array, index, stride."""
     side = content.shape[0]
     frame = place(rng, side, side)
     padded = frame.samples.astype(np.uint16)
@@ -70,7 +76,6 @@ def _cdef_filter(rng: np.random.Generator) -> Iterator[Case]:
                 padded, padded_at, padded_stride = _padded(rng, content, OUTSIDE[outside])
                 dst = place(rng, size, size)
                 arguments = (dst.samples, dst.at, dst.stride, padded, padded_at, padded_stride, size, size)
-                label = f"{size}x{size}-pri{pri_strength}-sec{sec_strength}-damping{damping}-direction{direction}-outside-{outside}"
-                yield Case(
-                    "cdef_filter", label, (*arguments, pri_strength, sec_strength, damping, direction), (0,)
-                )
+                strength = f"pri{pri_strength}-sec{sec_strength}-damping{damping}"
+                label = f"{size}x{size}-{strength}-direction{direction}-outside-{outside}"
+                yield Case("cdef_filter", label, (*arguments, pri_strength, sec_strength, damping, direction), (0,))

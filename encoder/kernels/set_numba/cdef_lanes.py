@@ -110,8 +110,8 @@ def _costs(rows: list[Vector]) -> dict[int, ir.Value]:
         0: _cost(_lines(rows, range(8)), DIAGONAL_WEIGHTS),
         4: _cost(_lines(rows, range(7, -1, -1)), DIAGONAL_WEIGHTS),
     }
-    # Directions 1, 2, 3 are directions 7, 6, 5 of the transposed block. Where lines are numbered here from the other end than in
-    # the specification, their weights are the same.
+    # Directions 1, 2, 3 are directions 7, 6, 5 of the transposed block. Some lines are numbered here from the other end
+    # than in the specification; their weights are the same.
     for block, straight, rising, falling in ((rows, 6, 7, 5), (transposed(rows), 2, 1, 3)):
         pairs = [block[i] + block[i + 1] for i in range(0, 8, 2)]
         costs[straight] = _cost(_sum(pairs), [DIV_TABLE[8]] * 8)

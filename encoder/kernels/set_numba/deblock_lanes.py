@@ -1,7 +1,7 @@
 """Deblocking as LLVM vectors: four or eight lines across an edge at once, one in each 16-bit lane (spec 7.14.6).
 
-Every filter that a line may need is computed for all lines, and masks choose; the longer ones only if any line needs them.
-For horizontal edges a vector of lines lies in memory as it is; for vertical ones it is transposed on the way in and out.
+Every filter that a line may need is computed for all lines, and masks choose; the longer ones only if any line needs
+them. At a horizontal edge the vectors lie in memory as they are; at a vertical one they are transposed in and out.
 
 There is one function for each combination of lines, filter and direction of the edge (`VARIANTS`).
 """
@@ -17,7 +17,18 @@ from numba import types
 from numba.extending import intrinsic
 
 from encoder.byref import i64, u8s
-from encoder.kernels.set_numba.vectors import I64, Vector, any_lane, first_of, joined, load, select, splat, store, transposed
+from encoder.kernels.set_numba.vectors import (
+    I64,
+    Vector,
+    any_lane,
+    first_of,
+    joined,
+    load,
+    select,
+    splat,
+    store,
+    transposed,
+)
 
 VARIANTS = list(product((4, 8), (4, 6, 8, 14), (False, True)))
 """Lines at once, samples that the filter looks at, whether the edge is vertical."""
@@ -65,9 +76,8 @@ def _columns(rows: Sequence[Vector]) -> list[Vector]:
     side = min(height, width)
     columns = []
     for x in range(0, width, side):
-        squares = [
-            transposed([row.lanes(list(range(x, x + side))) for row in rows[y : y + side]]) for y in range(0, height, side)
-        ]
+        strips = [row.lanes(list(range(x, x + side))) for row in rows]
+        squares = [transposed(strips[y : y + side]) for y in range(0, height, side)]
         columns += [joined(list(parts)) for parts in zip(*squares, strict=True)]
     return columns
 
@@ -177,7 +187,7 @@ def _function(module: ir.Module, variant: tuple[int, int, bool]) -> ir.Function:
 
 @intrinsic
 def filter_lines(typing_context, variant, samples, at, stride, limit, blimit, thresh):
-    """Filter the lines across an edge that VARIANTS[variant] says; `at` is the first sample behind the edge, in the first line."""
+    """Filter as many lines as VARIANTS[variant] says; `at` is the first sample behind the edge, in the first line."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         variant, samples, at, *others = arguments

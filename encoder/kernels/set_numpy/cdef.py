@@ -12,7 +12,7 @@ SEC_TAPS = table("cdef_sec_taps")
 
 
 def _lines():
-    """lines[d, k, y, x] is 1 where sample (y, x) of an 8x8 block lies on line k of direction d (`partial` of spec 7.15.2)."""
+    """lines[d, k, y, x] is 1 where sample (y, x) is part of line k of direction d (`partial` of spec 7.15.2)."""
     i, j = np.indices((8, 8))
     line = (i + j, i + j // 2, i, 3 + i - j // 2, 7 + i - j, 3 - i // 2 + j, j, i // 2 + j)
     return (np.stack(line)[:, None] == np.arange(15)[None, :, None, None]).astype(np.int64)

@@ -60,7 +60,7 @@ def _filter_mask(samples, at, across, filter_length, limit, blimit):
 
 
 def _is_flat(samples, at, across, first, last):
-    """flatMask and flatMask2 of spec 7.14.6.2: samples first..last of each side differ by at most 1 from the one at the edge."""
+    """flatMask and flatMask2 of spec 7.14.6.2: samples first..last of each side are within 1 of the one at the edge."""
     p0, q0 = at - across, at
     for i in range(first, last + 1):
         if _difference(samples, p0 - i * across, p0) > 1 or _difference(samples, q0 + i * across, q0) > 1:

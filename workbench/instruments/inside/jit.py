@@ -48,7 +48,7 @@ def keep_frame_pointers() -> None:
     It costs about 3 % of the time and is a build of its own: give it a cache folder of its own. Raises JitError.
     """
     try:
-        from llvmlite.ir.values import FunctionAttributes  # type: ignore[import-untyped]
+        from llvmlite.ir.values import FunctionAttributes
         from numba.core.codegen import CPUCodeLibrary
 
         FunctionAttributes._known = frozenset(FunctionAttributes._known | {_FRAME_POINTER})

@@ -8,7 +8,7 @@ from workbench.analysis.findings import Findings
 from workbench.analysis.stages import serial_stages
 from workbench.analysis.tiles import cost_by_tiles, point_label
 from workbench.report import pictures, wording
-from workbench.report.columns import MISSING, percent_number
+from workbench.report.columns import MISSING, number, percent_number
 from workbench.report.document import Block, Bullets, Cell, Column, Details, Note, Picture, Row, Table, Text
 from workbench.report.sections.common import counted, not_measured, words
 
@@ -91,7 +91,7 @@ def _measured_table(found: Findings) -> Table:
     for row in found.tile_rows:
         label = found.label(row.subject)
         if not row.possible:
-            rows.append((label, str(row.requested), *[MISSING] * 4, Cell("picture too small", tone="quiet")))
+            rows.append((label, str(row.requested), *[MISSING] * 5, Cell("picture too small", tone="quiet")))
             continue
         rows.append(
             (
@@ -101,6 +101,7 @@ def _measured_table(found: Findings) -> Table:
                 f"{row.speedup:.2f}x" if row.speedup else MISSING,
                 wording.interval_text(row.interval) if row.interval else MISSING,
                 percent_number(row.bytes_change, 2, signed=True) if row.tiles > 1 else MISSING,
+                number(row.imbalance, 2),
                 Cell("off the law", tone="warn") if point_label(row) in off else "",
             )
         )
@@ -111,6 +112,7 @@ def _measured_table(found: Findings) -> Table:
         Column("speed-up"),
         Column("95 % interval"),
         Column("bytes, %"),
+        Column("slowest / mean tile"),
         words(""),
     )
     return Table(columns, tuple(rows), "Against the same clip with one tile on one thread")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from workbench import units
 from workbench.analysis.findings import Findings
 from workbench.analysis.stages import ClipStages
-from workbench.analysis.times import ClipTime
+from workbench.analysis.times import ClipTime, warm_up_s
 from workbench.record import Record
 from workbench.report import pictures, wording
 from workbench.report.columns import MISSING, number, percent_number, scale_of, seconds_column
@@ -36,6 +37,7 @@ def times_blocks(found: Findings) -> list[Block]:
             "of 5 or fewer the interval is their range.",
             "quiet",
         ),
+        *_warm_up(found),
         *_warnings(found),
         *_whole_encodes(found),
     ]
@@ -62,7 +64,7 @@ def _times_table(timed: list[ClipTime], labels: list[str]) -> Table:
             Cell(middle, share=clip.per_frame_s / longest if clip.per_frame_s > 0 else None),
             _interval(clip, scale_of(unit), len(middle.partition(".")[2])),
             Cell(percent_number(clip.relative_spread), tone="warn" if clip.relative_spread > wording.NOISY else ""),
-            f"{clip.frames_per_s:.3g}" if clip.frames_per_s else MISSING,
+            units.with_unit(clip.frames_per_s, "") if clip.frames_per_s else MISSING,
             start,
             str(len(clip.samples)),
         )
@@ -74,6 +76,13 @@ def _times_table(timed: list[ClipTime], labels: list[str]) -> Table:
 def _interval(clip: ClipTime, scale: float, decimals: int) -> str:
     ends = clip.interval
     return f"{number(ends.low / scale, decimals)} to {number(ends.high / scale, decimals)}" if ends else MISSING
+
+
+def _warm_up(found: Findings) -> list[Block]:
+    """What went before and is in no figure."""
+    spent = [f"{kernels} {units.seconds(seconds)}" for kernels, seconds in warm_up_s(found.run).items()]
+    text = f"Compiling, or loading what is compiled, went before and is in no figure here: {', '.join(spent)}."
+    return [Note(text, "quiet")] if spent else []
 
 
 def _warnings(found: Findings) -> list[Block]:

@@ -8,16 +8,19 @@ from typing import Any
 
 from workbench.analysis.amdahl import Fit
 from workbench.analysis.compare_runs import Comparison
-from workbench.analysis.findings import Findings
+from workbench.analysis.findings import Findings, findings
 from workbench.analysis.hotspots import Hot
 from workbench.analysis.tiles import TileRow
+from workbench.record import Run
+from workbench.report.document import REPORT_NAME
 from workbench.stats import Interval, median
 
 SCHEMA = 1
 
 
-def summary_json(found: Findings, page: Path) -> dict[str, Any]:
-    """The findings as `--json` writes them, `page` being the report's path; what was not measured is null."""
+def summary_json(run: Run) -> dict[str, Any]:
+    """A run's figures as `--json` writes them; what was not measured is null."""
+    found = findings(run)
     times = {clip.subject: clip for clip in found.times}
     memory = {clip.subject: clip for clip in found.memory}
     outputs = {clip.subject: clip for clip in found.outputs}
@@ -48,7 +51,7 @@ def summary_json(found: Findings, page: Path) -> dict[str, Any]:
         "top_functions": _functions_json(found),
         "tiles": [_tile_json(row) for row in found.tile_rows if row.speedup is not None],
         "amdahl": _law_json(found.law),
-        "report": str(page),
+        "report": str(run.folder / REPORT_NAME),
     }
 
 
