@@ -23,10 +23,9 @@ def test_time_per_frame_and_start_up(found):
     assert pan.outliers == ()
 
 
-def test_the_disturbed_repetition_is_found_and_its_warning_kept(found):
+def test_the_disturbed_repetition_is_found(found):
     water = next(clip for clip in found.times if clip.subject.clip == "water")
     assert water.outliers == (3,)
-    assert any("repetition 4" in warning for warning in water.warnings)
 
 
 def test_streams_and_agreement_of_the_sets_on_the_tiny_clips(found):

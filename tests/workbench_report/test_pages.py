@@ -154,6 +154,21 @@ def test_a_run_with_no_record_at_all_still_gives_a_page(tmp_path, end, said):
     assert html_page(profile_document(findings(run)))
 
 
+def test_warnings_stand_in_the_section_of_what_they_are_about(pages):
+    sections = dict(
+        re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", (pages / "report.md").read_text(), flags=re.DOTALL | re.MULTILINE)
+    )
+    assert "**Warning:** **water**: repetition 4 took" in sections["Times"]
+    assert "repetition 4 took" not in sections["What is not known"]
+
+
+def test_a_single_repetition_has_no_spread_and_no_interval(tmp_path):
+    found = findings(read_run(build_run(tmp_path / "run", clips=("pan",), repetitions=1, without=("spans", "stacks"))))
+    assert found.times[0].relative_spread is None
+    assert found.times[0].interval is None
+    assert re.search(r"\| pan \| 640x360 \| [\d.]+ \| – \| – \|", markdown(profile_document(found)))
+
+
 def test_clips_that_a_step_did_not_come_to_are_named(tmp_path):
     folder = build_run(tmp_path / "run", clips=("pan", "flat"), without=("stacks", "tiles"))
     lines = [

@@ -25,7 +25,6 @@ class ClipTime:
     start_up_s: float | None
     lengths: tuple[int, ...]
     outliers: tuple[int, ...]
-    warnings: tuple[str, ...]
     command: tuple[str, ...]
 
     @property
@@ -39,9 +38,11 @@ class ClipTime:
         return median_interval(self.samples)
 
     @property
-    def relative_spread(self) -> float:
-        """Robust standard deviation over the median."""
-        return robust_spread(self.samples) / self.per_frame_s if self.per_frame_s else 0.0
+    def relative_spread(self) -> float | None:
+        """Robust standard deviation over the median; None of a single repetition."""
+        if len(self.samples) < 2 or self.per_frame_s <= 0:
+            return None
+        return robust_spread(self.samples) / self.per_frame_s
 
     @property
     def frames_per_s(self) -> float | None:
@@ -68,7 +69,6 @@ def clip_times(run: Run) -> list[ClipTime]:
 def _clip_time(record: Record, whole: list[Record]) -> ClipTime:
     start_up = record.data.get("start_up_s")
     lengths = tuple(int(record.data[name]) for name in ("n1", "n2") if name in record.data)
-    said = dict.fromkeys(warning for source in (*whole, record) for warning in source.warnings)
     return ClipTime(
         subject=subject_of(record),
         width=record.subject.get("width"),
@@ -77,6 +77,5 @@ def _clip_time(record: Record, whole: list[Record]) -> ClipTime:
         start_up_s=float(start_up) if start_up is not None else None,
         lengths=lengths,
         outliers=tuple(outliers(record.values)),
-        warnings=tuple(said),
         command=record.command or next((source.command for source in whole), ()),
     )

@@ -1,14 +1,15 @@
 """Call stacks by py-spy, with the names of compiled functions.
 
 py-spy sees a compiled function as a bare address. The encoder therefore runs inside a small program
-(inside/profiled.py) that has numba keep frame pointers, so that whole compiled stacks can be walked, and that writes
-at its end which function lies at which address. This is a build of its own with a cache of its own; it is never the
-one that is timed.
+(inside/profiled.py) that has numba keep frame pointers, so that whole compiled stacks can be walked, that starts
+py-spy behind the first frame, and that writes at its end which function lies at which address. This is a build of its
+own with a cache of its own; it is never the one that is timed.
 """
 
 from __future__ import annotations
 
 import bisect
+import itertools
 import json
 import re
 import shutil
@@ -29,6 +30,7 @@ from workbench.subject import Encoder, Subject
 
 INSTRUMENT = "stacks"
 RATE_HZ = 200
+SAMPLED_S = 5.0
 UNKNOWN = "[unknown]"
 _PROFILED = "workbench.instruments.inside.profiled"
 _FEW_SAMPLES = 200
@@ -37,7 +39,7 @@ _ADDRESS = re.compile(r"0x([0-9a-f]+) \(\?\)$")
 _IN_LIBRARY = re.compile(r"0x[0-9a-f]+ \(([^?].*)\)$")
 _PYTHON_FRAME = re.compile(r" \((?:.*\.py|<frozen .*>):\d+\)$")
 _BODY = re.compile(r"^(?!<module>).* \(encoder/(?!cli\.py|__main__\.py).*\.py:\d+\)$")
-_START_UP = re.compile(r"importlib|\((?:numba|llvmlite)/.*\.py:|\(encoder/(?:compiled|kernels/load)\.py:")
+_WAITS = re.compile(r"(?:Condition\.)?wait \(threading\.py|(?:Thread\.)?join \(threading\.py")
 _KERNEL = re.compile(r"kernels\.(set_\w+)\..*?([^.]+)$")
 
 
@@ -69,57 +71,63 @@ def build_environment() -> dict[str, str]:
 
 def warm(encoder: Encoder, kernels: str, folder: Path, timeout_s: float) -> Usage:
     """Compile the build with frame pointers into its cache."""
-    words = (sys.executable, "-m", _PROFILED, str(folder / "symbols.json"), "--warm", "--kernels", kernels, "-q")
+    words = (
+        sys.executable,
+        "-m",
+        _PROFILED,
+        str(folder / "symbols.json"),
+        "0",
+        "--",
+        "--warm",
+        "--kernels",
+        kernels,
+        "-q",
+    )
     return child.run(words, timeout_s, {**encoder.environment, **build_environment()}).usage
 
 
 def measure(subject: Subject, folder: Path, timeout_s: float, interpreted: bool) -> Record:
-    """Sample one encode. The value is the number of samples inside the encode; those of start-up are counted apart.
+    """Sample the steady state of one encode, its pictures repeated for SAMPLED_S; the value is the number of samples.
 
     data   folded: "outermost;...;innermost" -> samples; resolved_share: samples whose innermost frame has a name
     """
     raw, symbols = folder / "stacks.txt", folder / "symbols.json"
     native = () if interpreted else ("--native",)
-    sampler = (_py_spy(), "record", "--format", "raw", "--rate", str(RATE_HZ), "--output", str(raw), *native, "--")
-    words = (*sampler, sys.executable, "-m", _PROFILED, str(symbols), *subject.arguments(folder / STREAM))
+    sampler = (_py_spy(), "record", "--format", "raw", "--rate", str(RATE_HZ), "--output", str(raw), *native, "--pid")
+    start = (sys.executable, "-m", _PROFILED, str(symbols), str(SAMPLED_S), *sampler, "--")
+    words = (*start, *subject.arguments(folder / STREAM))
     finished = child.run(words, timeout_s, {**subject.encoder.environment, **build_environment()}, check=False)
     if not raw.is_file() or not symbols.is_file():
         why = child.describe_failure(finished)
-        raise SubjectError(f"py-spy could not watch the encoder: {why}; it needs the right to ptrace its child")
-    names = SymbolMap(json.loads(symbols.read_text()))
-    folded, start_up = fold(raw.read_text(encoding="utf-8"), names)
-    share = resolved_share(folded)
-    data = {"folded": dict(folded), "rate_hz": RATE_HZ, "resolved_share": share, "start_up_samples": start_up}
-    samples = sum(folded.values())
+        raise SubjectError(f"py-spy could not watch the encoder: {why}; it needs the right to ptrace")
+    folded = fold(raw.read_text(encoding="utf-8"), SymbolMap(json.loads(symbols.read_text())))
+    share, samples = resolved_share(folded), sum(folded.values())
+    data = {"folded": dict(folded), "rate_hz": RATE_HZ, "resolved_share": share, "seconds": SAMPLED_S}
     about: dict[str, Any] = {"subject": subject.entry(), "command": without_folder(words, folder)}
     said = tuple(_warnings(samples, share))
     return Record(INSTRUMENT, "samples", "count", values=(float(samples),), data=data, warnings=said, **about)
 
 
-def fold(raw: str, names: SymbolMap) -> tuple[Counter[str], int]:
-    """py-spy's raw lines with names for addresses and without the frames that only lead to the encoder; and start-up's
-    samples."""
+def fold(raw: str, names: SymbolMap) -> Counter[str]:
+    """py-spy's raw lines with names for addresses, and without what is not the encoder at work."""
     folded: Counter[str] = Counter()
-    start_up = 0
     for line in raw.splitlines():
         stack, _, count = line.rpartition(" ")
         frames = tidy(stack.split(";"), names)
-        if frames is None:
-            start_up += int(count)
-        else:
+        if frames:
             folded[";".join(frames)] += int(count)
-    return folded, start_up
+    return folded
 
 
-def tidy(frames: Sequence[str], names: SymbolMap) -> list[str] | None:
-    """One stack as a reader wants it, outermost first, or None where it belongs to start-up.
+def tidy(frames: Sequence[str], names: SymbolMap) -> list[str]:
+    """One stack as a reader wants it, outermost first; empty where it is not the encoder at work.
 
     It begins with the encoder's own first frame. Between Python and compiled code lie numba's dispatcher, its wrappers
     and frames that the unwinder made up: they go, as do addresses without a name, but for an innermost one, which is
-    what the sample is about.
+    what the sample is about. A thread that waits for another is not at work.
     """
-    if any(_START_UP.search(frame) for frame in frames):
-        return None
+    if any(_WAITS.match(frame) for frame in frames):
+        return []
     kept: list[str] = []
     glue: list[str] = []  # native frames behind the last Python or compiled one: glue if another compiled one follows
     in_body = False
@@ -137,7 +145,7 @@ def tidy(frames: Sequence[str], names: SymbolMap) -> list[str] | None:
         elif in_body and symbol is None:
             glue.append(UNKNOWN if address else _IN_LIBRARY.sub(r"[\1]", frame))
     named = [frame for frame in glue[:-1] if frame != UNKNOWN] + glue[-1:]
-    return kept + named if kept else None
+    return kept + [frame for frame, _ in itertools.groupby(named)] if kept else []
 
 
 def short_name(function: str) -> str:

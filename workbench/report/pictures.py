@@ -167,7 +167,7 @@ def selection_picture(chosen: Sequence[Candidate], reachable: int) -> str:
 
 def speedup_picture(law: Fit, cores: int | None) -> str:
     """Measured speed-ups, the law with its interval, and the ideal line."""
-    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+    from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
     last = max([CURVE_WORKERS, *(point.workers for point in law.points)])
     workers = [1 + step * (last - 1) / 120 for step in range(121)]
@@ -209,6 +209,7 @@ def speedup_picture(law: Fit, cores: int | None) -> str:
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_major_formatter(FixedFormatter([str(n) for n in ticks]))
         axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylim(0.5, max(1.25 * predicted_speedup(law.interval.high if law.interval else law.p, last), 2.5))
         axes.set_title("Speed-up over one worker, times")
         axes.set_xlabel("workers (tiles encoded at the same time)")

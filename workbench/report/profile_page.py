@@ -49,5 +49,5 @@ def _facts(found: Findings) -> list[str]:
     machine = header.get("machine", {})
     facts = [f"started {header['started']}"] if header.get("started") else []
     facts += [f"took {units.seconds(wall_s)}"] if wall_s is not None else []
-    facts.append(end_of(found))
+    facts.append(end_of(found).removeprefix("is ").removeprefix("was "))
     return facts + ([f"{machine['cores']} cores, {machine['cpu']}"] if {"cpu", "cores"} <= set(machine) else [])

@@ -44,7 +44,7 @@ def _wrapped(text: str) -> list[str]:
 def _lines(found: Findings) -> list[str]:
     lines = []
     if status_of(found) != "complete":
-        lines += [f"**The run is {end_of(found)}**: the report holds what is done.", ""]
+        lines += [f"**The run {end_of(found)}**: the report holds what is done.", ""]
     if table := _clips_table(found):
         lines += [*table, ""]
     said = wording.sentences(found) or ["Nothing was measured."]

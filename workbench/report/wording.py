@@ -15,6 +15,7 @@ from workbench.analysis.times import ClipTime
 from workbench.report.document import KeyFigure
 from workbench.stats import Interval, median
 
+TOO_WIDE = 0.4  # an interval of p that is wider leaves open whether more workers help
 NOISY = 0.05  # robust spread over the median above which a time is called noisy
 
 
@@ -68,10 +69,11 @@ def _judged(found: Findings) -> str:
     if failed:
         bad = f"{len(failed)} of {len(judged)} streams do not decode{by} to the encoder's reconstruction"
         text = f"**{bad}**: {', '.join(failed)}."
-    elif len(judged) == 1:
-        text = f"The stream decodes{by} to exactly the encoder's reconstruction."
     else:
-        text = f"All {len(judged)} streams decode{by} to exactly the encoder's reconstruction."
+        which = {1: "The stream decodes", 2: "Both streams decode"}.get(
+            len(judged), f"All {len(judged)} streams decode"
+        )
+        text = f"{which}{by} to exactly the encoder's reconstruction."
     return f"{text} {_agreed(found)}".strip()
 
 
@@ -125,12 +127,18 @@ def _scaled(found: Findings) -> str:
         return ""
     bytes_cost = f" for {units.percent(best.bytes_change, signed=True)} bytes" if best.bytes_change is not None else ""
     layout = f"{best.tiles} tiles on {best.threads} threads"
-    text = f"**{best.speedup:.2f}x faster** with {layout} ({best.subject.clip}, the best){bytes_cost}."
-    law = found.law
-    if law is not None:
-        share = f"parallel share p = {law.p:.3f} ({interval_text(law.interval, 3)})"
-        text += f" Amdahl's law: {share}, so {_predicted(law)}."
-    return text
+    if best.speedup >= 1:
+        text = f"**{best.speedup:.2f}x faster** with {layout} ({best.subject.clip}, the best){bytes_cost}."
+    else:
+        text = f"**Tiles made nothing faster**: {best.speedup:.2f}x at best, with {layout} ({best.subject.clip}){bytes_cost}."
+    return f"{text} {_law(found.law)}" if found.law is not None else text
+
+
+def _law(law: Fit) -> str:
+    share = f"Amdahl's law: parallel share p = {law.p:.3f} ({interval_text(law.interval, 3)})"
+    if law.interval is not None and law.interval.high - law.interval.low > TOO_WIDE:
+        return f"{share}: too uncertain to expect anything of more workers."
+    return f"{share}, so {_predicted(law)}."
 
 
 def best_row(found: Findings) -> TileRow | None:
@@ -167,8 +175,13 @@ def _selected(found: Findings) -> str:
     return f"{text}."
 
 
+def is_noisy(clip: ClipTime) -> bool:
+    """Whether the repetitions of a clip spread widely."""
+    return clip.relative_spread is not None and clip.relative_spread > NOISY
+
+
 def _noisy(found: Findings) -> str:
-    noisy = [found.label(clip.subject) for clip in found.times if clip.relative_spread > NOISY]
+    noisy = [found.label(clip.subject) for clip in found.times if is_noisy(clip)]
     odd = sum(len(clip.outliers) for clip in found.times)
     said = []
     if noisy:

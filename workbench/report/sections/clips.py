@@ -47,7 +47,7 @@ def _candidates_table(candidates: list[Candidate]) -> Table:
             number(one.new_items, 0),
             Cell(units.count(one.covered), share=one.covered / most),
             cost,
-            number(one.new_items / one.seconds, 0) if one.new_items and one.seconds else MISSING,
+            units.with_unit(one.new_items / one.seconds, "") if one.new_items and one.seconds else MISSING,
         )
         for at, (one, cost) in enumerate(zip(candidates, costs, strict=True), 1)
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from workbench.analysis.findings import Findings
-from workbench.report.document import Block, Column, Note
+from workbench.analysis.subjects import subject_of
+from workbench.report.document import Block, Column, Details, Note
 
 ENDS = {
-    "complete": "complete",
-    "budget": "ended by its time budget",
-    "interrupted": "interrupted",
-    "failed": "ended by an error",
-    "killed": "killed before it could finish",
+    "complete": "is complete",
+    "budget": "was ended by its time budget",
+    "interrupted": "was interrupted",
+    "failed": "was ended by an error",
+    "killed": "was killed before it could finish",
 }
+_SHOWN_WARNINGS = 4
 
 
 def status_of(found: Findings) -> str:
@@ -20,13 +22,21 @@ def status_of(found: Findings) -> str:
 
 
 def end_of(found: Findings) -> str:
-    """The same in words."""
-    return ENDS.get(status_of(found), status_of(found))
+    """What became of the run: "is complete", "was interrupted" ..."""
+    return ENDS.get(status_of(found), f"has ended as {status_of(found)!r}")
 
 
 def not_measured(found: Findings, what: str) -> list[Block]:
     """The note of a section without records."""
-    return [Note(f"{what}: not measured. The run is {end_of(found)}.", "quiet")]
+    return [Note(f"{what}: not measured. The run {end_of(found)}.", "quiet")]
+
+
+def warnings_of(found: Findings, *metrics: str) -> list[Block]:
+    """What the instruments warned of when they took these metrics; many warnings are folded away."""
+    records = [record for record in found.run.records if record.metric in metrics]
+    said = {f"**{found.label(subject_of(record))}**: {text}": None for record in records for text in record.warnings}
+    notes = tuple(Note(text) for text in said)
+    return list(notes) if len(notes) <= _SHOWN_WARNINGS else [Details(f"{len(notes)} warnings", notes)]
 
 
 def counted(count: int, what: str) -> str:

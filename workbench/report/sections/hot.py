@@ -10,7 +10,7 @@ from workbench.report import wording
 from workbench.report.columns import percent_number
 from workbench.report.document import Block, Bullets, Cell, Column, Details, Note, Picture, Row, Table, Text
 from workbench.report.flame import FLAME_NAME, flame_picture
-from workbench.report.sections.common import code, not_measured, words
+from workbench.report.sections.common import code, not_measured, warnings_of, words
 
 _SHOWN_CLIPS = 7
 
@@ -24,14 +24,14 @@ def functions_blocks(found: Findings) -> list[Block]:
         if len(found.profiles) > 1:
             blocks.append(Text(f"**Kernel set {profile.kernels}**"))
         blocks += _set_blocks(profile)
-    return blocks
+    return [*blocks, *warnings_of(found, "samples")]
 
 
 def _set_blocks(profile: SetProfile) -> list[Block]:
     said = f"{units.count(sum(clip.samples for clip in profile.clips))} samples by py-spy; every clip counts the same."
     named = [clip.resolved_share for clip in profile.clips if clip.resolved_share is not None]
-    if named:
-        said += f" At least {units.percent(min(named))} of a clip's samples have a name."
+    if named and min(named) < 1:
+        said += f" Of each clip's samples at least {units.percent(min(named))} have a name."
     return [Text(said), _top_table(profile), *_agreement_blocks(profile), _own_tops(profile)]
 
 

@@ -18,7 +18,7 @@ def summary_blocks(found: Findings) -> list[Block]:
         return [Note("The records hold no measurement yet: there is nothing to report.")]
     blocks: list[Block] = [KeyFigures(figures)] if figures else []
     if status_of(found) != "complete":
-        blocks.append(Note(f"This run is {end_of(found)}. What is missing stands at the end of the page."))
+        blocks.append(Note(f"This run {end_of(found)}. What is missing stands at the end of the page."))
     return [*blocks, Bullets(tuple(said))]
 
 
@@ -50,22 +50,16 @@ def _plain(value: object) -> str:
 
 
 def unknown_blocks(found: Findings) -> list[Block]:
-    """What was not measured, what is missing for some clips, what the instruments warned of, what no figure says."""
-    said = [] if status_of(found) == "complete" else [f"The run is {end_of(found)}: the records hold what it got to."]
+    """What was not measured, what is missing for some clips, what was left out and why, what no figure says."""
+    said = [] if status_of(found) == "complete" else [f"The run {end_of(found)}: the records hold what it got to."]
     missing = [what for what, measured in _steps(found).items() if not measured]
     if missing:
         said.append(f"Not measured at all: {', '.join(missing)}.")
     said += _partly(found)
-    said += [f"{warning[0].upper()}{warning[1:]}." for warning in dict.fromkeys([*found.left_out, *_warnings(found)])]
+    said += [f"{text[0].upper()}{text[1:]}." for text in dict.fromkeys(found.left_out)]
     said.append("Intervals hold the noise of this run's repetitions, not what another day or machine would add.")
     said.append("The figures are of the clips named here; other material may spend its time elsewhere.")
     return [Bullets(tuple(said))]
-
-
-def _warnings(found: Findings) -> list[str]:
-    """Warnings that the section on times does not show already."""
-    records = [one for one in found.run.records if one.metric not in ("wall", "time_per_frame", "left_out")]
-    return list(dict.fromkeys(warning for record in records for warning in record.warnings))
 
 
 def _steps(found: Findings) -> dict[str, bool]:

@@ -10,7 +10,7 @@ from workbench.analysis.tiles import cost_by_tiles, point_label
 from workbench.report import pictures, wording
 from workbench.report.columns import MISSING, number, percent_number
 from workbench.report.document import Block, Bullets, Cell, Column, Details, Note, Picture, Row, Table, Text
-from workbench.report.sections.common import counted, not_measured, words
+from workbench.report.sections.common import counted, not_measured, warnings_of, words
 
 _SHOWN_ROWS = 16
 
@@ -21,7 +21,7 @@ def tiles_blocks(found: Findings) -> list[Block]:
         return not_measured(found, "Tiles and threads")
     no_law = Note("No encode ran with two or more workers on as many cores: Amdahl's law cannot be fitted.")
     law: list[Block] = _law_blocks(found, found.law) if found.law is not None else [no_law]
-    return [*law, *_serial_blocks(found), *_measured_blocks(found)]
+    return [*law, *_serial_blocks(found), *_measured_blocks(found), *warnings_of(found, "tiles_wall")]
 
 
 def _law_blocks(found: Findings, law: Fit) -> list[Block]:

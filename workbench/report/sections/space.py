@@ -7,7 +7,7 @@ from workbench.analysis.findings import Findings
 from workbench.analysis.memory import ClipMemory, top_sites
 from workbench.report.columns import bytes_column, number
 from workbench.report.document import Block, Cell, Column, Table, Text
-from workbench.report.sections.common import code, not_measured, words
+from workbench.report.sections.common import code, not_measured, warnings_of, words
 
 
 def memory_blocks(found: Findings) -> list[Block]:
@@ -18,7 +18,8 @@ def memory_blocks(found: Findings) -> list[Block]:
         "Maximum resident set by wait4 of each encode's own process; allocations by memray around the steady state, "
         "start-up and compiling left out."
     )
-    return [intro, _memory_table(found), *_sites_blocks(found.memory)]
+    warned = warnings_of(found, "max_rss", "allocations", "peak_bytes")
+    return [intro, _memory_table(found), *_sites_blocks(found.memory), *warned]
 
 
 def _memory_table(found: Findings) -> Table:

@@ -10,9 +10,7 @@ from workbench.record import Record
 from workbench.report import pictures, wording
 from workbench.report.columns import MISSING, number, percent_number, scale_of, seconds_column
 from workbench.report.document import Block, Cell, Column, Details, Note, Picture, Table, Text
-from workbench.report.sections.common import not_measured, words
-
-_SHOWN_WARNINGS = 4
+from workbench.report.sections.common import not_measured, warnings_of, words
 
 
 def times_blocks(found: Findings) -> list[Block]:
@@ -38,7 +36,7 @@ def times_blocks(found: Findings) -> list[Block]:
             "quiet",
         ),
         *_warm_up(found),
-        *_warnings(found),
+        *warnings_of(found, "wall", "time_per_frame"),
         *_whole_encodes(found),
     ]
 
@@ -63,7 +61,7 @@ def _times_table(timed: list[ClipTime], labels: list[str]) -> Table:
             f"{clip.width}x{clip.height}" if clip.width else MISSING,
             Cell(middle, share=clip.per_frame_s / longest if clip.per_frame_s > 0 else None),
             _interval(clip, scale_of(unit), len(middle.partition(".")[2])),
-            Cell(percent_number(clip.relative_spread), tone="warn" if clip.relative_spread > wording.NOISY else ""),
+            Cell(percent_number(clip.relative_spread), tone="warn" if wording.is_noisy(clip) else ""),
             units.with_unit(clip.frames_per_s, "") if clip.frames_per_s else MISSING,
             start,
             str(len(clip.samples)),
@@ -83,13 +81,6 @@ def _warm_up(found: Findings) -> list[Block]:
     spent = [f"{kernels} {units.seconds(seconds)}" for kernels, seconds in warm_up_s(found.run).items()]
     text = f"Compiling, or loading what is compiled, went before and is in no figure here: {', '.join(spent)}."
     return [Note(text, "quiet")] if spent else []
-
-
-def _warnings(found: Findings) -> list[Block]:
-    notes = tuple(
-        Note(f"**{found.label(clip.subject)}**: {warning}") for clip in found.times for warning in clip.warnings
-    )
-    return list(notes) if len(notes) <= _SHOWN_WARNINGS else [Details(f"{len(notes)} warnings from the clock", notes)]
 
 
 def _whole_encodes(found: Findings) -> list[Block]:
@@ -129,6 +120,7 @@ def stages_blocks(found: Findings) -> list[Block]:
         Text("From spans inside the compiled code, in an encode of its own for each clip."),
         Picture("stages", pictures.stages_picture(single, labels), "Share of each stage by clip"),
         _stages_table(single, labels),
+        *warnings_of(found, "stage_s"),
         *_tile_blocks(found),
     ]
 
