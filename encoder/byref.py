@@ -161,7 +161,7 @@ def _slot_template(typ: _RecordType, attr: str, signature: Signature) -> type:
         def generic(self, args: Any, kws: Any) -> Signature | None:
             return bound if len(args) == len(signature.args) and not kws else None
 
-    SlotTemplate.key = name  # type: ignore[attr-defined]
+    SlotTemplate.key = name
 
     @lower_builtin(name, typ, *signature.args)
     def call_slot(context: Any, builder: Any, sig: Any, args: Any) -> Any:

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _terminate_as_interrupt():
             summary = _run(options)
             if not options.quiet:
-                print(summary, flush=True)
+                _print(summary)
         return EXIT_OK
     except EncoderError as error:
         return _fail(str(error), error.exit_status)
@@ -182,6 +182,16 @@ class Progress:
             columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80
             sys.stderr.write(f"\r\x1b[K{text[: columns - 1]}")
             sys.stderr.flush()
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # Python would try again to get rid of the text when it ends, and complain in its own words.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # that nobody reads the line does not make the files worse
+            raise
 
 
 def _fail(message: str, status: int) -> int:

@@ -63,7 +63,10 @@ class Run:
 
 
 class RunWriter:
-    """Appends records to a new run folder's file; each line is closed in the file before the next is measured."""
+    """Appends records to a new run folder's file; each line is closed in the file before the next is measured.
+
+    The folder and its file appear with the first record, so that a run that cannot even begin leaves nothing.
+    """
 
     def __init__(
         self,
@@ -73,19 +76,25 @@ class RunWriter:
         machine: Mapping[str, Any],
         about: Mapping[str, Any] | None = None,
     ) -> None:
-        """Create the file with its header line; `about` adds entries to it.
-
-        Raises InputError when the folder holds records, EnvironmentFault when it cannot be written.
-        """
+        """`about` adds entries to the header line. Raises InputError when the folder holds records."""
         self.folder = folder
         self._path = folder / RECORDS_NAME
         self._began = time.monotonic()
-        header = {"schema": SCHEMA, "kind": "run", "verb": verb, "arguments": list(arguments), "machine": dict(machine)}
-        started = datetime.now().astimezone().isoformat(timespec="seconds")
-        self._append({**header, **(about or {}), "started": started}, mode="x")
+        self._header = {
+            "schema": SCHEMA,
+            "kind": "run",
+            "verb": verb,
+            "arguments": list(arguments),
+            "machine": dict(machine),
+            **(about or {}),
+            "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        }
+        self.has_begun = False
+        if self._path.exists():
+            raise InputError(f"{folder}: holds records already; choose another folder with --out")
 
     def write(self, *records: Record) -> None:
-        """Append the records."""
+        """Append the records. Raises EnvironmentFault when they cannot be written."""
         for record in records:
             self._append({"kind": "record", **asdict(record)})
 
@@ -93,15 +102,15 @@ class RunWriter:
         """Write the last line: `status` is "complete", "budget", "interrupted" or "failed"."""
         self._append({"kind": "end", "status": status, "wall_s": time.monotonic() - self._began})
 
-    def _append(self, line: Mapping[str, Any], mode: str = "a") -> None:
+    def _append(self, line: Mapping[str, Any]) -> None:
+        lines = [line] if self.has_begun else [self._header, line]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._path.open(mode, encoding="utf-8") as file:
-                file.write(json.dumps(line, allow_nan=False) + "\n")
-        except FileExistsError as error:
-            raise InputError(f"{self.folder}: holds records already; choose another folder with --out") from error
+            with self._path.open("a" if self.has_begun else "x", encoding="utf-8") as file:
+                file.writelines(json.dumps(each, allow_nan=False) + "\n" for each in lines)
         except OSError as error:
             raise EnvironmentFault(f"{self._path}: cannot be written: {error.strerror or error}") from error
+        self.has_begun = True
 
 
 def read_run(folder: Path | str) -> Run:

@@ -100,18 +100,17 @@ class FrameEncoder:
         return result
 
     def _encode_tile(self, index: int, source: Picture, choices: FrameChoices) -> tuple[bytes, dict[str, Any]]:
-        began = time.perf_counter()
-        tile = self._tile(index, source, choices)
-        size = self._walk.encode_tile(self._kernels, tile)
-        while tile.coder[OVERFLOW]:
+        began, memory = time.perf_counter(), self._memory[index]
+        size = self._walk.encode_tile(self._kernels, self._tile(index, source, choices))
+        while memory["coder"][OVERFLOW]:
             # A tile may, in theory, take any number of bytes: once more with twice the room.
-            self._memory[index]["out"] = np.zeros(2 * tile.out.size, np.uint16)
-            tile = self._tile(index, source, choices)
-            size = self._walk.encode_tile(self._kernels, tile)
+            memory["out"] = np.zeros(2 * memory["out"].size, np.uint16)
+            size = self._walk.encode_tile(self._kernels, self._tile(index, source, choices))
         figures: dict[str, Any] = {"index": index, "bytes": int(size), "wall_s": time.perf_counter() - began}
         if self.config.probe:
-            figures["stages_s"] = {s: int(tile.spans[i]) / self._ticks_per_s for i, s in enumerate(probe.STAGES)}
-        return tile.out[:size].astype(np.uint8).tobytes(), figures
+            ticks = memory["spans"].tolist()
+            figures["stages_s"] = {stage: ticks[i] / self._ticks_per_s for i, stage in enumerate(probe.STAGES)}
+        return memory["out"][:size].astype(np.uint8).tobytes(), figures
 
     def _tile(self, index: int, source: Picture, choices: FrameChoices) -> Tile:
         """The views of one tile, its state as at the start of a tile (clear_above_context and init_symbol are the walk's)."""

@@ -1,8 +1,10 @@
 """The whole command on real pictures: every way in and out, judged by dav1d through PyAV."""
 
 import json
+import os
 import struct
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +90,27 @@ def test_every_way_in_gives_the_same_bytes(run_encoder: Runner, make_clip: ClipM
     assert run_encoder("clip.mkv", "-o", "container.ivf", "--kernels", "python").returncode == 0
     streams = {(tmp_path / f"{name}.ivf").read_bytes() for name in ("file", "pipe", "container")}
     assert len(streams) == 1
+
+
+def test_a_summary_that_nobody_reads_is_no_error(
+    make_clip: ClipMaker, tmp_path: Path, process_environment: dict[str, str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "encoder", make_clip(16, 16, 1), "-o", "out.ivf", "--kernels", "python"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, cwd=tmp_path, env=process_environment)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "out.ivf").stat().st_size > 0
+
+
+def test_a_summary_that_cannot_be_written_is_said(
+    make_clip: ClipMaker, tmp_path: Path, process_environment: dict[str, str]
+) -> None:
+    command = [sys.executable, "-m", "encoder", make_clip(16, 16, 1), "-o", "out.ivf", "--kernels", "python"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=process_environment)
+    assert (done.returncode, done.stderr) == (5, b"encoder: No space left on device\n")
 
 
 def test_what_lies_behind_the_limit_is_not_read(run_encoder: Runner, make_clip: ClipMaker) -> None:

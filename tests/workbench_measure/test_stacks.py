@@ -68,6 +68,7 @@ def test_an_address_belongs_to_the_function_it_lies_in() -> None:
         ([BODY, "encode_frame (encoder/frame/frame.py:7)"], [BODY, "encode_frame (encoder/frame/frame.py:7)"]),
         ([BODY, "shutdown (concurrent/futures/thread.py:9)", "Thread.join (threading.py:4)", "lock (libpython3.so)"], []),
         ([BODY, "Condition.wait (threading.py:4)"], []),
+        (["run (encoder/job.py:4)", "repeated (workbench/inside/profiled.py:4)", BODY], ["run (encoder/job.py:4)", BODY]),
         (["<module> (encoder/tables/__init__.py:3)"], []),
         (["main (encoder/cli.py:3)", "_parse (encoder/cli.py:9)"], []),
         (["0x7f01 (?)"], []),

@@ -1,5 +1,6 @@
 """The pages of a run: whole, offline, the same each time, and honest about what is missing."""
 
+import json
 import os
 import re
 import subprocess
@@ -19,7 +20,7 @@ from workbench.report.markdown import markdown
 from workbench.report.profile_page import profile_document
 from workbench.report.write import write_report
 
-from .synthetic import build_run
+from .synthetic import build_run, record_of
 
 PACKAGES = Path(workbench.__file__).parents[1]
 SECTIONS = {
@@ -177,7 +178,14 @@ def test_clips_that_a_step_did_not_come_to_are_named(tmp_path):
         if not ('"stage_s"' in line and '"flat"' in line)
     ]
     (folder / "records.jsonl").write_text("\n".join(lines))
-    assert "No stages for flat." in markdown(profile_document(findings(read_run(folder))))
+    assert "The step 'spans' was not taken for flat." in markdown(profile_document(findings(read_run(folder))))
+    left_out = {"kind": "record", "schema": 1, **record_of("profile", "left_out", "", {}, [], {"step": "spans"})}
+    left_out["warnings"] = ["spans: the budget was used up before flat (numba)"]
+    lines.insert(1, json.dumps(left_out))
+    (folder / "records.jsonl").write_text("\n".join(lines))
+    text = markdown(profile_document(findings(read_run(folder))))
+    assert "- Spans: the budget was used up before flat (numba)." in text
+    assert "was not taken" not in text
 
 
 def test_names_from_outside_cannot_become_markup(tmp_path):

@@ -28,7 +28,7 @@ class Findings:
     profiles: list[stacks.SetProfile]
     memory: list[memory.ClipMemory]
     tile_rows: list[tiles.TileRow]
-    left_out: list[str]
+    left_out: Mapping[str, list[str]]
     cores: int | None
 
     @cached_property
@@ -87,9 +87,17 @@ def findings(run: Run) -> Findings:
         profiles=stacks.set_profiles(stacks.clip_stacks(run)),
         memory=memory.clip_memory(run),
         tile_rows=tiles.tile_rows(run),
-        left_out=[said for record in run.select(metric="left_out") for said in record.warnings],
+        left_out=_left_out(run),
         cores=int(cores) if cores else None,
     )
+
+
+def _left_out(run: Run) -> dict[str, list[str]]:
+    """What the run itself says it left out, by step."""
+    said: dict[str, list[str]] = {}
+    for record in run.select(metric="left_out"):
+        said.setdefault(str(record.data.get("step", "")), []).extend(record.warnings)
+    return said
 
 
 def _require_well_formed(run: Run) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
 
-from workbench.commands.common import Display, kernel_sets, new_folder, output_options, terminated_as_interrupted
+from workbench.commands.common import (
+    Display,
+    command_line,
+    kernel_sets,
+    new_folder,
+    output_options,
+    terminated_as_interrupted,
+)
 from workbench.errors import InputError, OutputsDifferError, WorkbenchError
 from workbench.files import refuse_existing, write_text
 
@@ -74,7 +80,7 @@ def profile(
     settings = Settings(candidates, not everything and clips is None, kernel_sets(kernels), frames, quantizer, budget_s)
     folder = new_folder("profile", out, force)
     with terminated_as_interrupted():
-        run(settings, our_encoder(), folder, sys.argv[2:], quiet, json_path)
+        run(settings, our_encoder(), folder, command_line(), quiet, json_path)
 
 
 def chosen_by_hand(corpus: Corpus, names: str | None) -> tuple[Clip, ...]:
@@ -102,8 +108,10 @@ def usable(clips: tuple[Clip, ...], by_name: bool) -> tuple[Clip, ...]:
 def run(
     settings: Settings, encoder: Encoder, folder: Path, arguments: list[str], quiet: bool, json_path: Path | None
 ) -> None:
-    """Measure into `folder`, then report whatever was measured. Raises what stopped the run, or the gravest thing it
-    found."""
+    """Measure into `folder`, then report whatever was measured; nothing is written when it could not even begin.
+
+    Raises what stopped the run, or else the gravest thing that it found.
+    """
     from workbench.budget import Budget
     from workbench.machine import fingerprint
     from workbench.profiling.session import Session
@@ -119,6 +127,8 @@ def run(
         try:
             measure(session)
         except (WorkbenchError, KeyboardInterrupt) as error:
+            if not writer.has_begun:
+                raise
             stopped = error
             if isinstance(error, WorkbenchError):
                 session.fault(error)

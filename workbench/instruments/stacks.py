@@ -40,6 +40,7 @@ _IN_LIBRARY = re.compile(r"0x[0-9a-f]+ \(([^?].*)\)$")
 _PYTHON_FRAME = re.compile(r" \((?:.*\.py|<frozen .*>):\d+\)$")
 _BODY = re.compile(r"^(?!<module>).* \(encoder/(?!cli\.py|__main__\.py).*\.py:\d+\)$")
 _WAITS = re.compile(r"(?:Condition\.)?wait \(threading\.py|(?:Thread\.)?join \(threading\.py")
+_OURS = "(workbench/"
 _KERNEL = re.compile(r"kernels\.(set_\w+)\..*?([^.]+)$")
 
 
@@ -139,7 +140,7 @@ def tidy(frames: Sequence[str], names: SymbolMap) -> list[str]:
             glue, in_body = [], True
         elif _PYTHON_FRAME.search(frame):
             in_body = in_body or bool(_BODY.match(frame))
-            if in_body:
+            if in_body and _OURS not in frame:
                 kept.append(frame)
             glue = []
         elif in_body and symbol is None:

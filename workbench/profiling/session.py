@@ -14,6 +14,7 @@ from workbench.budget import Budget
 from workbench.corpus import Clip, ensure, tiny_version
 from workbench.encode import encode_with_stats
 from workbench.errors import WorkbenchError
+from workbench.instruments.stacks import SAMPLED_S
 from workbench.record import Record, RunWriter
 from workbench.subject import Encoder, Subject
 
@@ -135,8 +136,9 @@ class Session:
         pixels, most = fitting.width * fitting.height, self.frames(fitting, kernels)
         long = self.speeds[kernels].encode_s(pixels * most)
         short = self.speeds[kernels].encode_s(pixels * max(most // START_UP_SHARE, 1))
-        check, spans, stacks, memory = 1.5 * long, long, 2.5 * long, 1.5 * long
-        return check + spans + stacks + memory + PLANNED_ROUNDS * (long + short) + short
+        sampled = 2 * self.speeds[kernels].start_up_s + 1.5 * SAMPLED_S
+        check_spans_and_memory = (1.5 + 1 + 1.5) * long
+        return check_spans_and_memory + sampled + PLANNED_ROUNDS * (long + short) + short
 
     def left_out(self, step: str, names: Sequence[str]) -> None:
         """Say that the budget was used up before a step came to these clips."""
@@ -180,5 +182,6 @@ def calibrate(session: Session, kernels: str) -> Speed:
 def _speed(session: Session, clip: Clip, kernels: str) -> Speed:
     subject = session.subject(clip, kernels, LEAST_FRAMES)
     usage, stats = encode_with_stats(subject, session.folder, session.timeout_s(subject))
-    frames_s = sum(frame["wall_s"] for frame in stats["frames"])
-    return Speed(usage.wall_s - frames_s, frames_s / subject.pixels, stats["interpreted"])
+    frame_s = stats["frames"][-1]["wall_s"]  # the first one may still load compiled code
+    start_up_s = usage.wall_s - frame_s * subject.frames
+    return Speed(start_up_s, frame_s / (subject.width * subject.height), stats["interpreted"])

@@ -36,11 +36,12 @@ def prepare(session: Session) -> None:
     session.display.step("compile kernels (kept in the cache)", 2 * len(kernels))
     jobs = [partial(_warm, session, name, build) for name in kernels for build in ("plain", "stacks")]
     with session.budget.paused():
-        session.writer.write(*child.together(jobs, cores()))
+        warmed = child.together(jobs, cores())
     session.display.step("try the encoder", len(kernels))
     for name in kernels:
         session.speeds[name] = calibrate(session, name)
         session.display.tick()
+    session.writer.write(*warmed)
 
 
 def _warm(session: Session, kernels: str, build: str) -> Record:

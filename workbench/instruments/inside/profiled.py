@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import ctypes
 import dataclasses
+import gc
 import json
 import os
 import signal
@@ -74,6 +75,7 @@ def sampled(encode: Callable[..., Iterator[Any]], sampler: Sampler, seconds: flo
     def encode_sampled(pictures: Iterable[Any], *arguments: Any) -> Iterator[Any]:
         packets = encode(repeated(pictures, seconds), *arguments)
         yield next(packets)
+        gc.collect()  # what loading compiled code left behind is no part of the steady state
         sampler.start()
         yield from packets
         sampler.stop()

@@ -56,7 +56,8 @@ def unknown_blocks(found: Findings) -> list[Block]:
     if missing:
         said.append(f"Not measured at all: {', '.join(missing)}.")
     said += _partly(found)
-    said += [f"{text[0].upper()}{text[1:]}." for text in dict.fromkeys(found.left_out)]
+    left_out = dict.fromkeys(text for texts in found.left_out.values() for text in texts)
+    said += [f"{text[0].upper()}{text[1:]}." for text in left_out]
     said.append("Intervals hold the noise of this run's repetitions, not what another day or machine would add.")
     said.append("The figures are of the clips named here; other material may spend its time elsewhere.")
     return [Bullets(tuple(said))]
@@ -76,15 +77,17 @@ def _steps(found: Findings) -> dict[str, bool]:
 
 
 def _partly(found: Findings) -> list[str]:
-    """Steps that were taken for some clips but not for all."""
+    """Steps that were taken for some clips but not for all, where the run does not say so itself."""
     steps = {
-        "check of the stream": {clip.subject for clip in found.outputs},
+        "check": {clip.subject for clip in found.outputs},
         "time": {clip.subject for clip in found.times},
-        "stages": {clip.subject for clip in found.stages},
+        "spans": {clip.subject for clip in found.stages},
         "stacks": {clip.subject for profile in found.profiles for clip in profile.clips},
-        "allocations": {clip.subject for clip in found.memory if clip.allocations is not None},
+        "memory": {clip.subject for clip in found.memory if clip.allocations is not None},
     }
-    left = {
-        step: [found.label(one) for one in found.encoded if one not in done] for step, done in steps.items() if done
-    }
-    return [f"No {step} for {', '.join(clips)}." for step, clips in left.items() if clips]
+    said = []
+    for step, done in steps.items():
+        missing = [found.label(subject) for subject in found.encoded if subject not in done]
+        if done and missing and step not in found.left_out:
+            said.append(f"The step {step!r} was not taken for {', '.join(missing)}.")
+    return said
