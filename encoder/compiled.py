@@ -19,7 +19,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +26,7 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numba
-from numba import njit
+from numba import njit, types
 from numba.core import event
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -151,11 +150,18 @@ def _twin(module: ModuleType) -> dict[str, Any]:
     for name, value in module.__dict__.items():
         if isinstance(value, FunctionType):
             if value.__module__ == module.__name__:
-                part = njit(pipeline_class=_PartCompiler, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
-                names[name] = part(_copy(value, names))
+                names[name] = _part(_copy(value, names))
             elif is_plain(value.__module__):
                 names[name] = _twin(sys.modules[value.__module__])[value.__name__]
     return names
+
+
+def _part(function: FunctionType) -> Any:
+    """An njit function for compiled callers. It is compiled once for all ints: numba would do so again for each constant."""
+    part = njit(pipeline_class=_PartCompiler, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+    template_for = part.get_call_template
+    part.get_call_template = lambda args, kws: template_for(tuple(types.unliteral(a) for a in args), kws)
+    return part
 
 
 def _copy(function: FunctionType, names: dict[str, Any]) -> FunctionType:
@@ -195,39 +201,3 @@ class CompileWatch(event.Listener):
         begun = self._begun.pop()
         if not self._begun:
             self.seconds += time.perf_counter() - begun
-
-
-@dataclass(frozen=True)
-class WalkFunctions:
-    """The entry points of the plain code, as (kernels, record) -> result."""
-
-    encode_tile: Callable[..., Any]
-    deblock_frame: Callable[..., Any]
-    cdef_frame: Callable[..., Any]
-
-
-@cache
-def walk_functions(interpreted: bool) -> WalkFunctions:
-    """The walk and the frame filters, as they stand or compiled."""
-    from encoder.frame import filters
-    from encoder.tile import walk
-
-    if interpreted:
-        return WalkFunctions(walk.encode_tile, filters.deblock_frame, filters.cdef_frame)
-    return WalkFunctions(
-        compiled(walk, "encode_tile"), compiled(filters, "deblock_frame"), compiled(filters, "cdef_frame")
-    )
-
-
-def warm(kernels: str, on_function: Callable[[str], None]) -> None:
-    """Compile whatever encoding with a kernel set needs and keep it on disk. `on_function` hears the name of each function.
-
-    Raises KernelError for a kernel set that cannot be used.
-    """
-    from encoder.config import EncoderConfig
-    from encoder.picture import Picture
-    from encoder.stream import encode
-
-    CompileWatch(on_function)
-    for _ in encode([Picture.allocate(64, 64)], EncoderConfig(width=64, height=64, kernels=kernels)):
-        pass

@@ -72,7 +72,7 @@ class Progress(Protocol):
 
 def warm(options: argparse.Namespace, progress: Progress) -> str:
     """Compile what the kernel set needs into the cache; returns the line to print."""
-    from encoder.compiled import warm as warm_kernels
+    from encoder.stream import warm as warm_kernels
 
     began = time.perf_counter()
     warm_kernels(options.kernels, progress.compiling)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from encoder.compiled import CompileWatch
 from encoder.config import EncoderConfig
 from encoder.frame.frame import FrameChoices, FrameEncoder, FrameResult
 from encoder.kernels.load import load_kernels
@@ -59,3 +60,13 @@ def frame_stats(index: int, quantizer: int, result: FrameResult, wall_s: float) 
         "stages_s": result.stages_s,
         "tiles": result.tiles,
     }
+
+
+def warm(kernels: str, on_function: Callable[[str], None]) -> None:
+    """Compile whatever encoding with a kernel set needs and keep it on disk. `on_function` hears the name of each function.
+
+    Raises KernelError for a kernel set that cannot be used.
+    """
+    CompileWatch(on_function)
+    for _ in encode([Picture.allocate(64, 64)], EncoderConfig(width=64, height=64, kernels=kernels)):
+        pass

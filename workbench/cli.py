@@ -42,7 +42,8 @@ def workbench() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command line and exit with its status; never shows a traceback for an error that the user can act on."""
     try:
-        status = workbench.main(args=arguments, prog_name="workbench", standalone_mode=False)
+        words = sys.argv[1:] if arguments is None else arguments
+        status = workbench.main(args=words, prog_name="workbench", standalone_mode=False, obj=words)
         sys.exit(status if isinstance(status, int) else 0)
     except click.ClickException as error:
         _say(error.format_message())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
+import os
 import shlex
 import string
 import sys
@@ -60,7 +61,7 @@ class Encoder:
 def our_encoder() -> Encoder:
     """The encoder that this Python imports, run as a user would run it. Raises EnvironmentFault when there is none."""
     start = (sys.executable, "-m", "encoder")
-    return Encoder("encoder", start, tuple(_OPTIONS_OF_OURS.split()), _same_package(package_folder().parent))
+    return Encoder("encoder", start, tuple(_OPTIONS_OF_OURS.split()), same_imports())
 
 
 def source_digest() -> str:
@@ -80,10 +81,13 @@ def package_folder() -> Path:
     return Path(spec.origin).resolve().parent
 
 
-def _same_package(root: Path) -> dict[str, str]:
+def same_imports() -> dict[str, str]:
     """Environment in which a child imports the packages that we do, whatever lies in its working directory."""
     safe = {"PYTHONSAFEPATH": "1"}
-    return safe if root.name in ("site-packages", "dist-packages") else safe | {"PYTHONPATH": str(root)}
+    root = package_folder().parent
+    if root.name in ("site-packages", "dist-packages"):
+        return safe
+    return safe | {"PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))}
 
 
 @dataclass(frozen=True)

@@ -7,24 +7,26 @@ over it, and nothing of one is written by another. They are done before the filt
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from encoder import probe
-from encoder.compiled import walk_functions
+from encoder.compiled import compiled
 from encoder.config import EncoderConfig
+from encoder.frame import filters
 from encoder.frame.filter_levels import CdefStrengths, ac_q, cdef_strengths, dc_q, loop_filter_levels, sec_strength
 from encoder.frame.filters import FilterView
 from encoder.frame.headers import FrameHeader, SequenceHeader
 from encoder.frame.obu import frame_unit, sequence_header_unit, temporal_unit
 from encoder.kernels.load import KernelSet
 from encoder.picture import Picture
-from encoder.tile import cdf
+from encoder.tile import cdf, walk
 from encoder.tile.state import Tile, block_info, tile_memory
 from encoder.tile.symbol import OVERFLOW
 from encoder.tiling import Tile as TileArea
@@ -52,6 +54,22 @@ class FrameChoices:
         return cls(base_q_idx, loop_filter_levels(base_q_idx), (cdef_strengths(base_q_idx),))
 
 
+class PlainCode(NamedTuple):
+    """The entry points of the plain code: functions of (kernels, record)."""
+
+    encode_tile: Callable[..., Any]
+    deblock_frame: Callable[..., Any]
+    cdef_frame: Callable[..., Any]
+
+
+@cache
+def plain_code(interpreted: bool) -> PlainCode:
+    """The walk and the frame filters, as they stand or compiled."""
+    if interpreted:
+        return PlainCode(walk.encode_tile, filters.deblock_frame, filters.cdef_frame)
+    return PlainCode(compiled(walk, "encode_tile"), compiled(filters, "deblock_frame"), compiled(filters, "cdef_frame"))
+
+
 @dataclass
 class FrameResult:
     """A coded frame: its temporal unit, and what it took."""
@@ -67,7 +85,7 @@ class FrameEncoder:
     def __init__(self, config: EncoderConfig, kernels: KernelSet):
         self.config = config
         self._kernels = kernels.kernels
-        self._walk = walk_functions(kernels.interpreted)
+        self._code = plain_code(kernels.interpreted)
         self._tiling = config.tiling
         self._sequence = SequenceHeader.of(self._tiling, config.fps)
         self._areas = list(self._tiling.tiles())
@@ -101,11 +119,11 @@ class FrameEncoder:
 
     def _encode_tile(self, index: int, source: Picture, choices: FrameChoices) -> tuple[bytes, dict[str, Any]]:
         began, memory = time.perf_counter(), self._memory[index]
-        size = self._walk.encode_tile(self._kernels, self._tile(index, source, choices))
+        size = self._code.encode_tile(self._kernels, self._tile(index, source, choices))
         while memory["coder"][OVERFLOW]:
             # A tile may, in theory, take any number of bytes: once more with twice the room.
             memory["out"] = np.zeros(2 * memory["out"].size, np.uint16)
-            size = self._walk.encode_tile(self._kernels, self._tile(index, source, choices))
+            size = self._code.encode_tile(self._kernels, self._tile(index, source, choices))
         figures: dict[str, Any] = {"index": index, "bytes": int(size), "wall_s": time.perf_counter() - began}
         if self.config.probe:
             ticks = memory["spans"].tolist()
@@ -137,11 +155,11 @@ class FrameEncoder:
         """Deblocking, then CDEF from a copy of its result."""
         view = self._filter_view(choices)
         with _timed(stages_s, "deblocking"):
-            self._walk.deblock_frame(self._kernels, view)
+            self._code.deblock_frame(self._kernels, view)
         with _timed(stages_s, "cdef"):
             if not all(strengths.is_off for strengths in choices.cdef):
                 np.copyto(self._deblocked, self.reconstruction.samples)
-                self._walk.cdef_frame(self._kernels, view, self._deblocked)
+                self._code.cdef_frame(self._kernels, view, self._deblocked)
 
     def _filter_view(self, choices: FrameChoices) -> FilterView:
         rec, cdef = self.reconstruction, choices.cdef

@@ -139,8 +139,9 @@ def _fit(slot: Slot, source: str, function: Any) -> Any:
     from numba.core.errors import NumbaError
 
     try:
-        function.compile(slot.signature)
-        returned = function.get_compile_result(slot.signature).signature.return_type
+        # By its arguments alone: with the whole signature numba would cast whatever it returns.
+        function.compile(slot.signature.args)
+        returned = function.overloads[slot.signature.args].signature.return_type
     except (NumbaError, TypeError, RuntimeError) as error:
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise KernelError(f"kernel {slot.name}: {source} does not compile for {slot.signature}: {first}") from None

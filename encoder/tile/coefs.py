@@ -1,7 +1,7 @@
 """Coefficients of one transform block: contexts, syntax and rate (spec 5.11.39 and the contexts of 8.3.2).
 
-Magnitudes of the block, limited to 15, lie in t.magnitudes with LEVELS_STRIDE entries a row and four zeros behind each row and
-below the last, so that no context has to ask where the block ends.
+Magnitudes of the block, limited to 15, lie in t.magnitudes, and limited to 3 in t.base_levels, with LEVELS_STRIDE entries a row
+and four zeros behind each row and below the last, so that no context has to ask where the block ends.
 """
 
 import numpy as np
@@ -24,7 +24,6 @@ from encoder.tile.state import LEVELS_STRIDE, SCAN_AT
 from encoder.tile.symbol import RATE_BITS, write_bool, write_golomb, write_literal, write_symbol
 
 GOLOMB_FROM = NUM_BASE_LEVELS + COEFF_BASE_RANGE + 1
-COEFF_BASE_CTX_OFFSET = table("coeff_base_ctx_offset")[:5].reshape(-1)
 COEFF_BASE_POS_CTX_OFFSET = table("coeff_base_pos_ctx_offset")
 
 EOB_PT = np.array([cdf.EOB_PT_16, cdf.EOB_PT_64, cdf.EOB_PT_256, cdf.EOB_PT_1024, cdf.EOB_PT_1024])
@@ -50,36 +49,48 @@ def coded_size(tx_size):
     return int64(4) << min(tx_size, int64(TX_32X32))
 
 
-def load_magnitudes(t, levels, size):
-    """Fill t.magnitudes from size x size levels."""
-    for row in range(size):
+def reach(size, cls, eob):
+    """Rows and columns that the first eob coefficients of a scan can lie in: diagonals for the 2D class."""
+    if cls != TX_CLASS_2D:
+        return size
+    diagonals = int64(1)
+    while diagonals < size and diagonals * (diagonals + 1) < 2 * eob:
+        diagonals += 1
+    return diagonals
+
+
+def load_magnitudes(t, levels, size, used):
+    """Fill t.magnitudes and t.base_levels from the upper left used x used of size x size levels; all others are zero."""
+    for row in range(used):
         at = row * LEVELS_STRIDE
-        for col in range(size):
-            t.magnitudes[at + col] = min(abs(levels[row * size + col]), GOLOMB_FROM)
-        for col in range(size, size + 4):
-            t.magnitudes[at + col] = 0
-    for at in range(size * LEVELS_STRIDE, (size + 4) * LEVELS_STRIDE):
-        t.magnitudes[at] = 0
-
-
-def _base3(t, at):
-    return min(int64(t.magnitudes[at]), int64(3))
+        for col in range(used):
+            magnitude = abs(levels[row * size + col])
+            t.magnitudes[at + col] = min(magnitude, GOLOMB_FROM)
+            t.base_levels[at + col] = min(magnitude, NUM_BASE_LEVELS + 1)
+        for i in range(at + used, at + used + 4):
+            t.magnitudes[i] = 0
+            t.base_levels[i] = 0
+    for row in range(used, used + 4):
+        at = row * LEVELS_STRIDE
+        for i in range(at, at + used + 4):
+            t.magnitudes[i] = 0
+            t.base_levels[i] = 0
 
 
 def base_context(t, tx_size, cls, row, col):
     """Context of coeff_base, from five neighbours that come later in the scan."""
+    b = t.base_levels
     at = row * LEVELS_STRIDE + col
-    total = _base3(t, at + 1) + _base3(t, at + LEVELS_STRIDE)
+    total = int64(b[at + 1]) + int64(b[at + LEVELS_STRIDE])
     if cls == TX_CLASS_2D:
-        total += _base3(t, at + LEVELS_STRIDE + 1) + _base3(t, at + 2) + _base3(t, at + 2 * LEVELS_STRIDE)
-        context = min((total + 1) >> 1, int64(4))
-        if row == 0 and col == 0:
+        if at == 0:
             return int64(0)
-        return context + COEFF_BASE_CTX_OFFSET[(tx_size * 5 + min(row, int64(4))) * 5 + min(col, int64(4))]
+        total += int64(b[at + LEVELS_STRIDE + 1]) + int64(b[at + 2]) + int64(b[at + 2 * LEVELS_STRIDE])
+        return min((total + 1) >> 1, int64(4)) + int64(t.base_offsets[tx_size * LEVELS_STRIDE**2 + at])
     if cls == TX_CLASS_HORIZ:
-        total += _base3(t, at + 2) + _base3(t, at + 3) + _base3(t, at + 4)
+        total += int64(b[at + 2]) + int64(b[at + 3]) + int64(b[at + 4])
         return min((total + 1) >> 1, int64(4)) + COEFF_BASE_POS_CTX_OFFSET[min(col, int64(2))]
-    total += _base3(t, at + 2 * LEVELS_STRIDE) + _base3(t, at + 3 * LEVELS_STRIDE) + _base3(t, at + 4 * LEVELS_STRIDE)
+    total += int64(b[at + 2 * LEVELS_STRIDE]) + int64(b[at + 3 * LEVELS_STRIDE]) + int64(b[at + 4 * LEVELS_STRIDE])
     return min((total + 1) >> 1, int64(4)) + COEFF_BASE_POS_CTX_OFFSET[min(row, int64(2))]
 
 
@@ -173,7 +184,7 @@ def write_coefs(t, plane, tx_size, tx_type, levels, eob, dc_sign_context):
     size = coded_size(tx_size)
     size_log2 = msb(size)
     scan = scan_at(tx_size, tx_type)
-    load_magnitudes(t, levels, size)
+    load_magnitudes(t, levels, size, reach(size, cls, eob))
     write_eob(t, plane, tx_size, cls, eob)
     for c in range(eob - 1, -1, -1):
         pos = int64(t.scans[scan + c])
@@ -209,21 +220,22 @@ def coefs_rate(t, plane, tx_size, tx_type, levels, eob):
     size = coded_size(tx_size)
     size_log2 = msb(size)
     scan = scan_at(tx_size, tx_type)
-    load_magnitudes(t, levels, size)
+    load_magnitudes(t, levels, size, reach(size, cls, eob))
     eob_pt = _eob_pt(eob)
     rate = int64(t.rate[_eob_pt_cdf(plane, tx_size, cls) + eob_pt - 1]) + (max(int64(0), eob_pt - 2) << RATE_BITS)
     for c in range(eob - 1, -1, -1):
         pos = int64(t.scans[scan + c])
         row, col = pos >> size_log2, pos & (size - 1)
-        level = int64(t.magnitudes[row * LEVELS_STRIDE + col])
+        base = int64(t.base_levels[row * LEVELS_STRIDE + col])
         if c == eob - 1:
-            rate += t.rate[_base_eob_cdf(plane, tx_size, eob_context(size, c)) + min(level, int64(3)) - 1]
+            rate += t.rate[_base_eob_cdf(plane, tx_size, eob_context(size, c)) + base - 1]
         else:
-            rate += t.rate[_base_cdf(plane, tx_size, base_context(t, tx_size, cls, row, col)) + min(level, int64(3))]
-        if level == 0:
+            rate += t.rate[_base_cdf(plane, tx_size, base_context(t, tx_size, cls, row, col)) + base]
+        if base == 0:
             continue
         rate += 1 << RATE_BITS
-        if level > NUM_BASE_LEVELS:
+        if base > NUM_BASE_LEVELS:
+            level = int64(t.magnitudes[row * LEVELS_STRIDE + col])
             at = _range_cdf(plane, tx_size, range_context(t, cls, row, col))
             rest = level - NUM_BASE_LEVELS - 1
             for _ in range(4):

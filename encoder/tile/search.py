@@ -1,14 +1,16 @@
 """Decisions for one superblock: partition, modes, transform size and type by rate-distortion, left in the block info.
 
-Bottom up along the Z curve: a block is tried whole after its four quarters, from the same neighbours that they had, and the
-cheaper of the two stays in t.rec and in the block info. A trial ranks all prediction modes by SATD and rate, then takes the
+Bottom up along the Z curve: 8x8 blocks, some as four 4x4; then a block is tried whole after its four quarters, from the same
+neighbours that they had, and the cheaper of the two stays in t.rec and in the block info. A trial ranks all prediction modes by SATD and rate, then takes the
 best through transform, quantization and reconstruction. Costs are distortion << COST_BITS plus lambda times rate; everything
 is integer, so that every kernel set decides alike. The coding pass (block.py) does the chosen blocks once more and writes.
 """
 
+import numpy as np
 from numpy import int64
 
 from encoder.spec import (
+    BLOCK_8X8,
     DC_PRED,
     DCT_DCT,
     IDTX,
@@ -57,17 +59,23 @@ COST_BITS = 14
 NO_COST = 1 << 62
 
 # Words of a choice: one row of t.choice per block level (8x8 is 1, ..., 64x64 is 4; 4x4 is 0).
-Y_MODE, ANGLE_Y, UV_MODE, ANGLE_UV, ALPHA_U, ALPHA_V, TX_SIZE, TX_TYPE, HAS_COEFS = range(9)
-CLOSE_SHIFT = 4
-"""The second best prediction is coded too if it costs at most 1 / 2**4 more than the best."""
+Y_MODE, ANGLE_Y, UV_MODE, ANGLE_UV, ALPHA_U, ALPHA_V, TX_SIZE, TX_TYPE, HAS_COEFS, LUMA_EOB = range(10)
+CLOSE_SHIFT = 5
+"""The second best prediction is coded too if it costs at most 1 / 2**5 more than the best."""
 TYPICAL_ALL_ZERO_CONTEXT = 4
 """all_zero context assumed for transform blocks smaller than their block, whose neighbours the search does not track."""
 IDTX_LARGEST = 8
-"""Widest transform block for which the identity transform is tried."""
+"""Widest transform block for which the identity transform is tried, and that only where others leave a dense spectrum."""
+HALF_FROM_EOB = 4
+"""The half transform size is tried where the whole one leaves at least so many coefficients."""
 COEFFICIENT_ERROR_SHIFT = 6
 """Up to 16x16, squared errors of coefficients are 64 times those of samples."""
 FLAT_DIVISOR = 8
 """A block is flat if its variance a sample is at most the squared quantizer step (ac_q / 8) by this."""
+WHOLE_QUARTERS = np.array([0, 0, 1, 1, 2])
+"""By level: of a block's quarters, so many must not have been split themselves for the whole to be tried."""
+SPLIT_FROM_EOB = 4
+"""An 8x8 block is tried as four 4x4 ones where its luma has at least so many coefficients."""
 BUSY_FACTOR = 2
 """An 8x8 block is tried as four 4x4 ones from so many squared quantizer steps of variance a sample on."""
 
@@ -141,15 +149,22 @@ def _partition_rate(t, mi_row, mi_col, block_size, partition):
 
 
 def _search_8x8(k, t, mi_row, mi_col):
-    """The four 4x4 blocks against the 8x8 block; gives the better cost."""
-    split_cost = int64(0)
-    if _is_busy(k, t, mi_row, mi_col, 8):
+    """The 8x8 block, then, where it leaves enough to gain, the four 4x4 blocks; gives the better cost."""
+    rate = _partition_rate(t, mi_row, mi_col, int64(BLOCK_8X8), PARTITION_NONE)
+    whole_cost = _try_block(k, t, mi_row, mi_col, int64(BLOCK_8X8)) + rd_cost(t, int64(0), rate)
+    if t.choice[CHOICE_WORDS + LUMA_EOB] >= SPLIT_FROM_EOB and _is_busy(k, t, mi_row, mi_col, 8):
+        _copy_block(t, mi_row, mi_col, int64(1), 1)
+        rate = _partition_rate(t, mi_row, mi_col, int64(BLOCK_8X8), PARTITION_SPLIT)
+        split_cost = rd_cost(t, int64(0), rate)
         for i in range(4):
-            split_cost += _try_block(k, t, mi_row + (i >> 1), mi_col + (i & 1), int64(0))
-            _keep_choice(t, mi_row + (i >> 1), mi_col + (i & 1), int64(0))
-    else:
-        split_cost = int64(NO_COST)
-    return _merge(k, t, mi_row, mi_col, int64(1), split_cost)
+            if split_cost < whole_cost:
+                split_cost += _try_block(k, t, mi_row + (i >> 1), mi_col + (i & 1), int64(0))
+                _keep_choice(t, mi_row + (i >> 1), mi_col + (i & 1), int64(0))
+        if split_cost < whole_cost:
+            return split_cost
+        _copy_block(t, mi_row, mi_col, int64(1), 0)
+    _keep_choice(t, mi_row, mi_col, int64(1))
+    return whole_cost
 
 
 def _merge(k, t, mi_row, mi_col, level, split_cost):
@@ -163,7 +178,7 @@ def _merge(k, t, mi_row, mi_col, level, split_cost):
         split_cost += rd_cost(t, int64(0), rate)
     if mi_row + half >= t.mi_rows or mi_col + half >= t.mi_cols:
         return split_cost
-    if split_cost < NO_COST and level > 2 and _whole_quarters(t, mi_row, mi_col, level) < level - 2:
+    if split_cost < NO_COST and _whole_quarters(t, mi_row, mi_col, level) < WHOLE_QUARTERS[level]:
         return split_cost
     _copy_block(t, mi_row, mi_col, level, 1)
     rate = _partition_rate(t, mi_row, mi_col, block_size, PARTITION_NONE)
@@ -294,7 +309,7 @@ def _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second
     best = _code_luma(k, t, mi_row, mi_col, block_size, first, first_delta, whole, filter_type, rate, int64(NO_COST))
     last = best
     if t.choice[c + HAS_COEFS]:
-        if t.tx_mode_select and whole > 0:
+        if t.tx_mode_select and whole > 0 and t.choice[c + LUMA_EOB] >= HALF_FROM_EOB:
             last = _code_luma(k, t, mi_row, mi_col, block_size, first, first_delta, whole - 1, filter_type, rate, best)
             best = min(best, last)
         if second >= 0:
@@ -316,7 +331,7 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_ty
     n = int64(4) << tx_size
     stride = t.stride[0]
     have_above, have_left = is_inside(t, mi_row - 1, mi_col), is_inside(t, mi_row, mi_col - 1)
-    rate, distortion, any_coefs = mode_rate, int64(0), int64(0)
+    rate, distortion, any_coefs, eobs = mode_rate, int64(0), int64(0), int64(0)
     if t.tx_mode_select and block_size > 0:
         rate += t.rate[tx_depth_cdf(t, mi_row, mi_col, block_size) + level - tx_size]
     mark_decoded(t, 0, mi_row & 15, mi_col & 15, size4, 0)
@@ -335,6 +350,7 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_ty
             if step == size4:
                 tx_type = _best_tx_type(k, t, at, stride, n, tx_size, mode, levels)
             eob = transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels)
+            eobs += eob
             if eob > 0:
                 add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
                 rate += int64(t.rate[zero_cdf]) + coefs_rate(t, 0, tx_size, tx_type, levels, eob)
@@ -351,6 +367,7 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_ty
         t.choice[c + TX_SIZE] = tx_size
         t.choice[c + TX_TYPE] = tx_type
         t.choice[c + HAS_COEFS] = any_coefs
+        t.choice[c + LUMA_EOB] = eobs
     return cost
 
 
@@ -362,14 +379,16 @@ def _best_tx_type(k, t, at, stride, n, tx_size, mode, levels):
     implied = implied_tx_type(t, mode, tx_size)
     if tx_set(t, tx_size) == TX_SET_DCTONLY:
         return implied
-    best, best_type = int64(NO_COST), implied
+    best, best_type, eob = int64(NO_COST), implied, int64(0)
     count = coded_size(tx_size) ** 2
     k.residual(t.src, at, stride, t.rec, at, stride, t.residual, n, n)
     for attempt in range(3):
         tx_type = implied
         if attempt > 0:
             tx_type = int64(DCT_DCT if attempt == 1 else IDTX)
-        if (attempt == 1 and implied == DCT_DCT) or (attempt == 2 and n > IDTX_LARGEST):
+        if attempt == 1 and implied == DCT_DCT:
+            continue
+        if attempt == 2 and (n > IDTX_LARGEST or eob * 2 < count):
             continue
         k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
         eob = quantize_coefs(k, t, tx_size, tx_type, levels)

@@ -63,9 +63,11 @@ class Tile(Record):
         # scratch
         "above": u8s, "left": u8s, "above_filtered": u8s, "left_filtered": u8s,
         "prediction": u8s, "residual": i32s, "coefs": i32s, "dequantized": i32s, "levels": i32s, "magnitudes": u8s,
+        "base_levels": u8s,
         "eobs": i64s, "cfl_ac": i16s, "backup": u8s, "choice": i64s, "draw": i64s,
         # constant tables
         "scans": i16s,
+        "base_offsets": u8s,  # Coeff_Base_Ctx_Offset by tx_size and place in the padded magnitudes
         # spans: ticks by stage (probe.STAGES)
         "spans": i64s,
     }  # fmt: skip
@@ -87,6 +89,14 @@ def _scans() -> tuple[np.ndarray, dict[tuple[int, int], int]]:
 _SCANS, _SCAN_OFFSETS = _scans()
 SCAN_AT = np.array([_SCAN_OFFSETS.get((min(s, 3), c), 0) for s in range(5) for c in range(3)], np.int64)
 """SCAN_AT[tx_size * 3 + tx_class]: class 1 (horizontal transforms) scans by columns, class 2 by rows."""
+
+
+def _base_offsets() -> np.ndarray:
+    near = np.minimum(np.arange(LEVELS_STRIDE), 4)
+    return table("coeff_base_ctx_offset", np.uint8)[:5][:, near[:, None], near[None, :]].ravel()
+
+
+_BASE_OFFSETS = _base_offsets()
 
 
 def block_info(mi_rows: int, mi_stride: int) -> dict[str, np.ndarray]:
@@ -122,11 +132,13 @@ def tile_memory(context_columns: int, luma_samples: int) -> dict[str, Any]:
         "dequantized": np.zeros(32 * 32, i32),
         "levels": np.zeros(64 * 64 * 3 // 2, i32),
         "magnitudes": np.zeros(LEVELS_STRIDE**2, u8),
+        "base_levels": np.zeros(LEVELS_STRIDE**2, u8),
         "eobs": np.zeros(3 * 256, i64_),
         "cfl_ac": np.zeros(32 * 32, np.int16),
         "backup": np.zeros(64 * 64 * 3 // 2, u8),
         "choice": np.zeros(5 * CHOICE_WORDS, i64_),
         "draw": np.zeros(2, i64_),
         "scans": _SCANS,
+        "base_offsets": _BASE_OFFSETS,
         "spans": np.zeros(8, i64_),
     }

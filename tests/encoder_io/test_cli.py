@@ -180,7 +180,7 @@ def test_an_error_in_the_middle_leaves_nothing(
 
 def test_warm_compiles_the_named_set(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     asked = []
-    monkeypatch.setattr(encoder.compiled, "warm", lambda kernels, progress: asked.append(kernels))
+    monkeypatch.setattr(encoder.stream, "warm", lambda kernels, progress: asked.append(kernels))
     assert cli.main(["--warm", "--kernels", "numba,sad=python"]) == 0
     assert asked == ["numba,sad=python"]
     assert capsys.readouterr().out.startswith("kernels numba,sad=python are ready after ")
@@ -263,7 +263,10 @@ def on_a_terminal(act: Callable[[cli.Progress], Any], monkeypatch: pytest.Monkey
             act(cli.Progress(quiet))
             stream.write("end")
             stream.flush()
-        return os.read(master, 4096).decode()
+        seen = b""
+        while not seen.endswith(b"end"):  # a terminal hands its text on in pieces
+            seen += os.read(master, 4096)
+        return seen.decode()
     finally:
         os.close(slave)
         os.close(master)

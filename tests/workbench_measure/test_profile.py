@@ -38,8 +38,8 @@ def workbench(
 ) -> Callable[..., Outcome]:
     """workbench(argument, ..., fault="") -> how the command line ended, run in tmp_path with the stand-in."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stacks, "SAMPLED_S", 1.0)
-    monkeypatch.setattr(sessions, "TIMED_S", 0.2)
+    monkeypatch.setattr(stacks, "SAMPLED_S", 0.5)
+    monkeypatch.setattr(sessions, "TIMED_S", 0.1)
 
     def run(*arguments: object, fault: str = "") -> Outcome:
         monkeypatch.setattr("workbench.subject.our_encoder", lambda: fake_encoder(fault))
@@ -60,7 +60,7 @@ def videos(make_clip: Callable[..., Path], tmp_path: Path) -> Path:
     return folder
 
 
-PROFILE = ("--kernels", "numpy", "--budget", "40", "--out", "run")
+PROFILE = ("--kernels", "numpy", "--budget", "4", "--out", "run")
 
 
 def metrics(run: Run) -> set[tuple[str, str]]:
@@ -213,11 +213,12 @@ def test_ctrl_c_leaves_a_report_of_what_is_done(
     records = tmp_path / "run" / "records.jsonl"
     deadline = time.monotonic() + 120
     while not (records.exists() and '"decodes"' in records.read_text()) and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     process.send_signal(number)
     output, complaint = process.communicate(timeout=120)
     assert process.returncode == 130, complaint
-    assert complaint == b"workbench: interrupted\n" and output.endswith(b"run/report.html\n")
+    assert complaint.strip() == b"workbench: interrupted" and output.endswith(b"run/report.html\n")
     run = read_run(tmp_path / "run")
     assert run.end is not None and run.end["status"] == "interrupted"
     assert (tmp_path / "run" / "report.html").exists()
@@ -240,9 +241,9 @@ def command_lines() -> list[bytes]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "nowhere: there is no such file or folder"),
+        (["nowhere"], "nowhere: no such file or folder"),
         (["empty"], "empty: no corpus.toml and no video in it"),
-        (["videos", "--clips", "street,streat"], "no clip 'streat', did you mean 'street'?"),
+        (["videos", "--clips", "street,streat"], "no clip 'streat' (did you mean 'street'?)"),
         (["videos", "--all", "--clips", "street"], "--all and --clips exclude each other"),
         (["videos", "--out", "videos/street.y4m"], "is a file; --out names a folder"),
         (["videos", "--json", "videos/street.y4m"], "exists already and is not overwritten"),

@@ -48,15 +48,20 @@ def test_select_picks_by_instrument_metric_and_subject(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_records_is_not_written_to(tmp_path: Path) -> None:
-    written(tmp_path)
+    written(tmp_path, RECORD)
     with pytest.raises(InputError, match="holds records already"):
-        written(tmp_path)
+        written(tmp_path, RECORD)
+
+
+def test_a_run_that_never_begins_leaves_nothing(tmp_path: Path) -> None:
+    assert not written(tmp_path / "run").has_begun
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EnvironmentFault, match="cannot be written"):
-        written(tmp_path / "file" / "run")
+        written(tmp_path / "file" / "run", RECORD)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,12 @@ def output_options(command: Command) -> Command:
     return command
 
 
+def command_line() -> list[str]:
+    """The words behind the verb, as the user gave them."""
+    words: list[str] = click.get_current_context().find_root().obj
+    return words[1:]
+
+
 def kernel_sets(text: str) -> tuple[str, ...]:
     """`numba,satd=mine.py:fast,numpy` names two sets: an override belongs to the set before it. Raises InputError."""
     sets: list[str] = []

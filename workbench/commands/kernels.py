@@ -6,7 +6,6 @@ import dataclasses
 import json
 import re
 import shutil
-import sys
 import textwrap
 from collections.abc import Sequence
 from fnmatch import fnmatch
@@ -21,6 +20,7 @@ from workbench import units
 from workbench.commands.common import (
     Command,
     Display,
+    command_line,
     kernel_sets,
     new_folder,
     output_options,
@@ -134,9 +134,9 @@ def check_kernels(
 
 def _check(sets: Sequence[str], slots: Sequence[str], seed: int, quiet: bool) -> list[Checked]:
     from workbench.instruments import micro
-    from workbench.subject import our_encoder
+    from workbench.subject import same_imports
 
-    environment = our_encoder().environment
+    environment = same_imports()
     checked = []
     with Display(quiet) as display:
         for name in sets:
@@ -200,9 +200,9 @@ def _require_cases(slots: Sequence[str], pattern: str) -> None:
 
 def _bench(right: dict[str, list[str]], pattern: str, quiet: bool) -> list[Record]:
     from workbench.instruments import micro
-    from workbench.subject import our_encoder
+    from workbench.subject import same_imports
 
-    environment = our_encoder().environment
+    environment = same_imports()
     records = []
     with Display(quiet) as display, TemporaryDirectory() as folder:
         for name, slots in right.items():
@@ -220,7 +220,7 @@ def _keep(records: Sequence[Record], out: Path | None, force: bool) -> None:
 
     if out is None:
         return
-    writer = RunWriter(new_folder("kernels", out, force), "kernels", sys.argv[2:], fingerprint())
+    writer = RunWriter(new_folder("kernels", out, force), "kernels", command_line(), fingerprint())
     writer.write(*records)
     writer.end("complete")
 

@@ -151,7 +151,8 @@ def measure(session: Session) -> None:
     steps.compare_sets(session, clips)
     for step in steps.PAIRED_STEPS:
         step(session, right)
-    steps.measure_tiles(session)
+    if right:
+        steps.measure_tiles(session)
 
 
 def report(folder: Path, quiet: bool, json_path: Path | None) -> None:

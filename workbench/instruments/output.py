@@ -14,7 +14,7 @@ from workbench.encode import STREAM, encode, encode_with_stats
 from workbench.errors import SubjectError
 from workbench.files import sha256_of
 from workbench.record import Record
-from workbench.subject import Subject
+from workbench.subject import Subject, same_imports
 
 INSTRUMENT = "output"
 RECONSTRUCTION = "reconstruction.y4m"
@@ -62,7 +62,7 @@ def _quality(subject: Subject, total: dict[str, Any]) -> list[Record]:
 
 def _decode(stream: Path, reconstruction: Path, timeout_s: float) -> dict[str, Any]:
     words = (sys.executable, "-m", _DECODED, str(stream), str(reconstruction))
-    finished = child.run(words, timeout_s, check=False)
+    finished = child.run(words, timeout_s, same_imports(), check=False)
     if finished.usage.exit_status == 0:
         verdict: dict[str, Any] = json.loads(finished.output)
         return verdict

@@ -12,6 +12,7 @@ from workbench.report.document import Document, cell
 from workbench.report.svg import DARK, PALETTE
 
 _TEMPLATES = ("head.html", "page.html", "page.css", "flame.html", "flame.css", "flame.js")
+_UNBROKEN = re.compile(r"(?<=\d) (?=%|[mµn]?s\b|[KMG]iB\b|dB\b)")  # between a number and its unit
 _MARKUP = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<bold>[^*]+)\*\*|\[(?P<text>[^\]]+)\]\((?P<file>[\w./ -]+)\)")
 
 
@@ -49,7 +50,7 @@ def inline(text: str) -> Any:
     """A document's text as HTML: its three kinds of markup, everything else escaped."""
     from markupsafe import Markup
 
-    return Markup(_MARKUP.sub(_tag, escape(text)))
+    return Markup(_MARKUP.sub(_tag, _UNBROKEN.sub("&nbsp;", escape(text))))
 
 
 def _tag(match: re.Match[str]) -> str:
