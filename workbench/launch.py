@@ -11,7 +11,7 @@ import sys
 import time
 
 
-def pressure_s():
+def pressure_s() -> float | None:
     """Seconds since boot in which some task waited for a processor (/proc/pressure/cpu); None where the kernel does
     not say."""
     try:
@@ -21,7 +21,7 @@ def pressure_s():
         return None
 
 
-def steal_s():
+def steal_s() -> float | None:
     """Seconds since boot, over all processors, that the hypervisor gave to others; None where the kernel does not
     say."""
     try:
@@ -31,11 +31,12 @@ def steal_s():
         return None
 
 
-def difference(before, after):
+def difference(before: float | None, after: float | None) -> float | None:
+    """`after` less `before`, where both are known."""
     return None if before is None or after is None else after - before
 
 
-def run(command, report_fd):
+def run(command: list[str], report_fd: int) -> dict[str, int | float | None]:
     """Run `command` to its end and return what wait4 and the kernel's noise meters say of it."""
     pressure, steal = pressure_s(), steal_s()
     began = time.perf_counter()
@@ -56,8 +57,9 @@ def run(command, report_fd):
 
 if __name__ == "__main__":
     report_to = int(sys.argv[1])
+    report: dict[str, object]
     try:
-        report = run(sys.argv[2:], report_to)
+        report = {**run(sys.argv[2:], report_to)}
     except OSError as error:
         report = {"error": error.strerror or str(error)}
     with open(report_to, "w") as pipe:

@@ -1,7 +1,8 @@
 """Decisions for one superblock: partition, modes, transform size and type by rate-distortion, left in the block info.
 
 Bottom up along the Z curve: 8x8 blocks, some as four 4x4; then a block is tried whole after its four quarters, from the same
-neighbours that they had, and the cheaper of the two stays in t.rec and in the block info. A trial ranks all prediction modes by SATD and rate, then takes the
+neighbours that they had, and the cheaper of the two stays in t.rec and in the block info.
+A trial ranks all prediction modes by SATD and rate, then takes the
 best through transform, quantization and reconstruction. Costs are distortion << COST_BITS plus lambda times rate; everything
 is integer, so that every kernel set decides alike. The coding pass (block.py) does the chosen blocks once more and writes.
 """
@@ -11,16 +12,27 @@ from numpy import int64
 
 from encoder.spec import (
     BLOCK_8X8,
+    D45_PRED,
+    D67_PRED,
+    D113_PRED,
+    D135_PRED,
+    D157_PRED,
+    D203_PRED,
     DC_PRED,
     DCT_DCT,
+    H_PRED,
     IDTX,
     INTRA_MODES,
     MAX_ANGLE_DELTA,
+    PAETH_PRED,
     PARTITION_NONE,
     PARTITION_SPLIT,
+    SMOOTH_H_PRED,
     SMOOTH_PRED,
+    SMOOTH_V_PRED,
     TX_SET_DCTONLY,
     UV_CFL_PRED,
+    V_PRED,
 )
 from encoder.tile.block import (
     add_residual,
@@ -60,6 +72,12 @@ NO_COST = 1 << 62
 
 # Words of a choice: one row of t.choice per block level (8x8 is 1, ..., 64x64 is 4; 4x4 is 0).
 Y_MODE, ANGLE_Y, UV_MODE, ANGLE_UV, ALPHA_U, ALPHA_V, TX_SIZE, TX_TYPE, HAS_COEFS, LUMA_EOB = range(10)
+MODE_ORDER = np.array(
+    [DC_PRED, V_PRED, H_PRED, SMOOTH_PRED, PAETH_PRED, D45_PRED, D135_PRED, D113_PRED, D157_PRED, D203_PRED, D67_PRED,
+     SMOOTH_V_PRED, SMOOTH_H_PRED]
+)  # fmt: skip
+COMMON_MODES, GOOD_SHIFT = 5, 4
+"""The other modes are tried unless one of the first five leaves less than half a quantizer step (ac_q / 8) a sample."""
 CLOSE_SHIFT = 5
 """The second best prediction is coded too if it costs at most 1 / 2**5 more than the best."""
 TYPICAL_ALL_ZERO_CONTEXT = 4
@@ -70,9 +88,9 @@ HALF_FROM_EOB = 4
 """The half transform size is tried where the whole one leaves at least so many coefficients."""
 COEFFICIENT_ERROR_SHIFT = 6
 """Up to 16x16, squared errors of coefficients are 64 times those of samples."""
-FLAT_DIVISOR = 8
+FLAT_DIVISOR = 4
 """A block is flat if its variance a sample is at most the squared quantizer step (ac_q / 8) by this."""
-WHOLE_QUARTERS = np.array([0, 0, 1, 1, 2])
+WHOLE_QUARTERS = np.array([0, 0, 2, 2, 3])
 """By level: of a block's quarters, so many must not have been split themselves for the whole to be tried."""
 SPLIT_FROM_EOB = 4
 """An 8x8 block is tried as four 4x4 ones where its luma has at least so many coefficients."""
@@ -278,14 +296,18 @@ def _try_luma(k, t, mi_row, mi_col, block_size):
     first_cost = second_cost = int64(NO_COST)
     first = second = int64(DC_PRED)
     first_delta = int64(0)
-    for mode in range(INTRA_MODES):
+    good_enough = (n * n * t.ac_q) << (COST_BITS - GOOD_SHIFT)
+    for i in range(INTRA_MODES):
+        if i == COMMON_MODES and first_cost < good_enough:
+            break
+        mode = MODE_ORDER[i]
         rate = _mode_rate(t, mode_cdf, block_size, mode, int64(0))
         cost = _luma_satd_cost(k, t, x, y, n, mode, int64(0), rate, have_above, have_left, filter_type)
         if cost < first_cost:
             second_cost, second = first_cost, first
-            first_cost, first = cost, int64(mode)
+            first_cost, first = cost, mode
         elif cost < second_cost:
-            second_cost, second = cost, int64(mode)
+            second_cost, second = cost, mode
     if has_angle_delta(first, block_size):
         for step in range(2):
             around = first_delta
@@ -307,20 +329,35 @@ def _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second
     whole = max_tx_size(block_size)
     rate = _mode_rate(t, mode_cdf, block_size, first, first_delta)
     best = _code_luma(k, t, mi_row, mi_col, block_size, first, first_delta, whole, filter_type, rate, int64(NO_COST))
+    if not t.choice[c + HAS_COEFS]:
+        return best
+    x, y, n = mi_col * 4, mi_row * 4, int64(4) << whole
     last = best
-    if t.choice[c + HAS_COEFS]:
-        if t.tx_mode_select and whole > 0 and t.choice[c + LUMA_EOB] >= HALF_FROM_EOB:
-            last = _code_luma(k, t, mi_row, mi_col, block_size, first, first_delta, whole - 1, filter_type, rate, best)
-            best = min(best, last)
-        if second >= 0:
-            rate = _mode_rate(t, mode_cdf, block_size, second, int64(0))
-            last = _code_luma(k, t, mi_row, mi_col, block_size, second, int64(0), whole, filter_type, rate, best)
-            best = min(best, last)
+    if t.tx_mode_select and whole > 1 and t.choice[c + LUMA_EOB] >= HALF_FROM_EOB:
+        _copy_luma(t, x, y, n, 1)
+        last = _code_luma(k, t, mi_row, mi_col, block_size, first, first_delta, whole - 1, filter_type, rate, best)
+        best = min(best, last)
+    if second >= 0:
+        if last == best:
+            _copy_luma(t, x, y, n, 1)
+        rate = _mode_rate(t, mode_cdf, block_size, second, int64(0))
+        last = _code_luma(k, t, mi_row, mi_col, block_size, second, int64(0), whole, filter_type, rate, best)
+        best = min(best, last)
     if last > best:
-        mode, delta, tx_size = t.choice[c + Y_MODE], t.choice[c + ANGLE_Y], t.choice[c + TX_SIZE]
-        rate = _mode_rate(t, mode_cdf, block_size, mode, delta)
-        best = _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_type, rate, int64(NO_COST))
+        _copy_luma(t, x, y, n, 0)
     return best
+
+
+def _copy_luma(t, x, y, n, save):
+    """Keep the reconstruction of a luma block in t.saved, or bring it back."""
+    for i in range(n):
+        row = t.origin[0] + (y + i) * t.stride[0] + x
+        if save:
+            for j in range(n):
+                t.saved[i * n + j] = t.rec[row + j]
+        else:
+            for j in range(n):
+                t.rec[row + j] = t.saved[i * n + j]
 
 
 def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_type, mode_rate, best):
@@ -331,7 +368,7 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_ty
     n = int64(4) << tx_size
     stride = t.stride[0]
     have_above, have_left = is_inside(t, mi_row - 1, mi_col), is_inside(t, mi_row, mi_col - 1)
-    rate, distortion, any_coefs, eobs = mode_rate, int64(0), int64(0), int64(0)
+    rate, distortion, eobs = mode_rate, int64(0), int64(0)
     if t.tx_mode_select and block_size > 0:
         rate += t.rate[tx_depth_cdf(t, mi_row, mi_col, block_size) + level - tx_size]
     mark_decoded(t, 0, mi_row & 15, mi_col & 15, size4, 0)
@@ -347,17 +384,16 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_ty
             predict_in_place(k, t, 0, x, y, n, mode, delta, above, left, filter_type)
             at = t.origin[0] + y * stride + x
             levels = plane_levels(t, 0, 0, tx_size)
-            if step == size4:
-                tx_type = _best_tx_type(k, t, at, stride, n, tx_size, mode, levels)
-            eob = transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels)
-            eobs += eob
-            if eob > 0:
-                add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
-                rate += int64(t.rate[zero_cdf]) + coefs_rate(t, 0, tx_size, tx_type, levels, eob)
-                rate += tx_type_rate(t, tx_size, tx_type, mode)
-                any_coefs = int64(1)
+            if step == size4 and tx_set(t, tx_size) != TX_SET_DCTONLY:
+                tx_type, eob, coefs = _best_tx_type(k, t, at, stride, n, tx_size, mode, levels)
             else:
-                rate += t.rate[zero_cdf + 1]
+                eob = transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels)
+                coefs = int64(0)
+                if eob > 0:
+                    coefs = coefs_rate(t, 0, tx_size, tx_type, levels, eob) + tx_type_rate(t, tx_size, tx_type, mode)
+            add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
+            rate += coefs + t.rate[zero_cdf + (1 if eob == 0 else 0)]
+            eobs += eob
             distortion += _visible_sse(k, t, 0, x, y, n)
             mark_decoded(t, 0, (mi_row + y4) & 15, (mi_col + x4) & 15, step, 1)
     cost = rd_cost(t, distortion, rate)
@@ -366,7 +402,7 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_ty
         t.choice[c + ANGLE_Y] = delta
         t.choice[c + TX_SIZE] = tx_size
         t.choice[c + TX_TYPE] = tx_type
-        t.choice[c + HAS_COEFS] = any_coefs
+        t.choice[c + HAS_COEFS] = 1 if eobs > 0 else 0
         t.choice[c + LUMA_EOB] = eobs
     return cost
 
@@ -374,33 +410,37 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_ty
 def _best_tx_type(k, t, at, stride, n, tx_size, mode, levels):
     """The transform type of least cost for the prediction in t.rec: the mode's own, DCT_DCT, for small blocks IDTX.
 
-    Errors are taken between coefficients, which costs no inverse transform.
+    Gives the type, its eob and the rate of its coefficients, with its levels in place. Errors are taken between
+    coefficients, which costs no inverse transform.
     """
     implied = implied_tx_type(t, mode, tx_size)
-    if tx_set(t, tx_size) == TX_SET_DCTONLY:
-        return implied
-    best, best_type, eob = int64(NO_COST), implied, int64(0)
+    best, best_type, best_eob, best_rate = int64(NO_COST), implied, int64(0), int64(0)
     count = coded_size(tx_size) ** 2
+    eob, tx_type = int64(0), implied
     k.residual(t.src, at, stride, t.rec, at, stride, t.residual, n, n)
     for attempt in range(3):
-        tx_type = implied
-        if attempt > 0:
-            tx_type = int64(DCT_DCT if attempt == 1 else IDTX)
         if attempt == 1 and implied == DCT_DCT:
             continue
         if attempt == 2 and (n > IDTX_LARGEST or eob * 2 < count):
             continue
+        if attempt > 0:
+            tx_type = int64(DCT_DCT if attempt == 1 else IDTX)
         k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
         eob = quantize_coefs(k, t, tx_size, tx_type, levels)
         if eob == 0:
-            return tx_type
+            return tx_type, eob, int64(0)
         k.dequantize(levels, t.dequantized, count, t.dc_q, t.ac_q, quantizer_shift(tx_size))
         error = k.coefficient_error(t.coefs, t.dequantized, count) >> COEFFICIENT_ERROR_SHIFT
         rate = coefs_rate(t, 0, tx_size, tx_type, levels, eob) + tx_type_rate(t, tx_size, tx_type, mode)
         cost = rd_cost(t, error, rate)
         if cost < best:
-            best, best_type = cost, tx_type
-    return best_type
+            best, best_type, best_eob, best_rate = cost, tx_type, eob, rate
+        if eob == 1:
+            break
+    if tx_type != best_type:
+        k.forward_transform(t.residual, t.coefs, tx_size, best_type)
+        quantize_coefs(k, t, tx_size, best_type, levels)
+    return best_type, best_eob, best_rate
 
 
 def _visible_sse(k, t, plane, x, y, n):
@@ -428,35 +468,56 @@ def _try_chroma(k, t, mi_row, mi_col, block_size):
     filter_type = smooth_neighbour(t, mi_row, mi_col, 1, small)
     y_mode, y_delta = t.choice[c + Y_MODE], t.choice[c + ANGLE_Y]
     mode_cdf = uv_mode_cdf(y_mode, block_size)
-    best = int64(NO_COST)
-    for candidate in range(3):
-        mode, delta = int64(DC_PRED), int64(0)
-        if candidate == 1:
-            mode, delta = y_mode, y_delta
-        elif candidate == 2:
-            mode = int64(SMOOTH_PRED)
-        if candidate and (mode == DC_PRED or (candidate == 2 and mode == y_mode)):
-            continue
-        rate = _mode_rate(t, mode_cdf, block_size, mode, delta)
-        sad = _chroma_sad(k, t, x, y, n, mode, delta, have_above, have_left, filter_type)
-        cost = satd_cost(t, 2 * sad, rate)
-        if cost < best:
-            best = cost
-            t.choice[c + UV_MODE] = mode
-            t.choice[c + ANGLE_UV] = delta
-    if cfl_allowed(block_size):
-        _try_cfl(k, t, mi_row, mi_col, block_size, x, y, n, mode_cdf, have_above, have_left, best)
+    sad_dc = sad_luma = sad_smooth = sad_cfl = int64(0)
+    alpha_u = alpha_v = int64(0)
+    with_cfl = cfl_allowed(block_size)
+    if with_cfl:
+        _load_block_cfl_ac(k, t, mi_row, mi_col, block_size, x, y, n)
+    for plane in range(1, 3):
+        read_edges(t, plane, x, y, n, have_above, have_left)
+        sad_luma += _chroma_sad(k, t, plane, x, y, n, y_mode, y_delta, have_above, have_left, filter_type)
+        sad_smooth += _chroma_sad(k, t, plane, x, y, n, SMOOTH_PRED, int64(0), have_above, have_left, filter_type)
+        sad = _chroma_sad(k, t, plane, x, y, n, DC_PRED, int64(0), have_above, have_left, filter_type)
+        sad_dc += sad
+        if with_cfl:
+            alpha = _best_alpha(k, t, plane, x, y, n)
+            if plane == 1:
+                alpha_u = alpha
+            else:
+                alpha_v = alpha
+            if alpha != 0:
+                k.cfl_predict(t.prediction, int64(0), n, n, n, t.cfl_ac, alpha)
+                at = t.origin[plane] + y * t.stride[plane] + x
+                sad = k.sad(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
+            sad_cfl += sad
+    t.choice[c + UV_MODE] = DC_PRED
+    t.choice[c + ANGLE_UV] = 0
+    best = satd_cost(t, 2 * sad_dc, _mode_rate(t, mode_cdf, block_size, DC_PRED, int64(0)))
+    cost = satd_cost(t, 2 * sad_luma, _mode_rate(t, mode_cdf, block_size, y_mode, y_delta))
+    if cost < best:
+        best = cost
+        t.choice[c + UV_MODE] = y_mode
+        t.choice[c + ANGLE_UV] = y_delta
+    cost = satd_cost(t, 2 * sad_smooth, _mode_rate(t, mode_cdf, block_size, SMOOTH_PRED, int64(0)))
+    if cost < best:
+        best = cost
+        t.choice[c + UV_MODE] = SMOOTH_PRED
+        t.choice[c + ANGLE_UV] = 0
+    if alpha_u != 0 or alpha_v != 0:
+        rate = int64(t.rate[mode_cdf + UV_CFL_PRED]) + cfl_rate(t, alpha_u, alpha_v)
+        if satd_cost(t, 2 * sad_cfl, rate) < best:
+            t.choice[c + UV_MODE] = UV_CFL_PRED
+            t.choice[c + ANGLE_UV] = 0
+            t.choice[c + ALPHA_U] = alpha_u
+            t.choice[c + ALPHA_V] = alpha_v
     return _code_chroma(k, t, block_size, x, y, n, tx_size, mode_cdf, have_above, have_left, filter_type)
 
 
-def _chroma_sad(k, t, x, y, n, mode, delta, have_above, have_left, filter_type):
-    sad = int64(0)
-    for plane in range(1, 3):
-        read_edges(t, plane, x, y, n, have_above, have_left)
-        predict(k, t, t.prediction, int64(0), n, plane, x, y, n, mode, delta, have_above, have_left, filter_type)
-        at = t.origin[plane] + y * t.stride[plane] + x
-        sad += k.sad(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
-    return sad
+def _chroma_sad(k, t, plane, x, y, n, mode, delta, have_above, have_left, filter_type):
+    """SAD of a prediction of one plane, left in t.prediction, from the edges that are loaded."""
+    predict(k, t, t.prediction, int64(0), n, plane, x, y, n, mode, delta, have_above, have_left, filter_type)
+    at = t.origin[plane] + y * t.stride[plane] + x
+    return k.sad(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
 
 
 def _load_block_cfl_ac(k, t, mi_row, mi_col, block_size, x, y, n):
@@ -469,33 +530,8 @@ def _load_block_cfl_ac(k, t, mi_row, mi_col, block_size, x, y, n):
     load_cfl_ac(k, t, x, y, n, end_x, end_y)
 
 
-def _try_cfl(k, t, mi_row, mi_col, block_size, x, y, n, mode_cdf, have_above, have_left, best):
-    """Chroma from luma with the alphas of least squares, against the best cost so far."""
-    c = (block_size // 3) * CHOICE_WORDS
-    _load_block_cfl_ac(k, t, mi_row, mi_col, block_size, x, y, n)
-    alpha_u = _best_alpha(k, t, 1, x, y, n, have_above, have_left)
-    alpha_v = _best_alpha(k, t, 2, x, y, n, have_above, have_left)
-    if alpha_u == 0 and alpha_v == 0:
-        return
-    rate = int64(t.rate[mode_cdf + UV_CFL_PRED]) + cfl_rate(t, alpha_u, alpha_v)
-    sad = int64(0)
-    for plane in range(1, 3):
-        read_edges(t, plane, x, y, n, have_above, have_left)
-        predict(k, t, t.prediction, int64(0), n, plane, x, y, n, DC_PRED, int64(0), have_above, have_left, False)
-        k.cfl_predict(t.prediction, int64(0), n, n, n, t.cfl_ac, alpha_u if plane == 1 else alpha_v)
-        at = t.origin[plane] + y * t.stride[plane] + x
-        sad += k.sad(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
-    if satd_cost(t, 2 * sad, rate) < best:
-        t.choice[c + UV_MODE] = UV_CFL_PRED
-        t.choice[c + ANGLE_UV] = 0
-        t.choice[c + ALPHA_U] = alpha_u
-        t.choice[c + ALPHA_V] = alpha_v
-
-
-def _best_alpha(k, t, plane, x, y, n, have_above, have_left):
-    """Least squares of (source - DC prediction) on luma's variation, rounded to the eighths that alpha counts."""
-    read_edges(t, plane, x, y, n, have_above, have_left)
-    predict(k, t, t.prediction, int64(0), n, plane, x, y, n, DC_PRED, int64(0), have_above, have_left, False)
+def _best_alpha(k, t, plane, x, y, n):
+    """Least squares of (source - DC prediction, in t.prediction) on luma's variation, in the eighths that alpha counts."""
     at = t.origin[plane] + y * t.stride[plane] + x
     k.residual(t.src, at, t.stride[plane], t.prediction, int64(0), n, t.residual, n, n)
     product = square = int64(0)

@@ -64,7 +64,7 @@ class Tile(Record):
         "above": u8s, "left": u8s, "above_filtered": u8s, "left_filtered": u8s,
         "prediction": u8s, "residual": i32s, "coefs": i32s, "dequantized": i32s, "levels": i32s, "magnitudes": u8s,
         "base_levels": u8s,
-        "eobs": i64s, "cfl_ac": i16s, "backup": u8s, "choice": i64s, "draw": i64s,
+        "eobs": i64s, "cfl_ac": i16s, "backup": u8s, "saved": u8s, "choice": i64s, "draw": i64s,
         # constant tables
         "scans": i16s,
         "base_offsets": u8s,  # Coeff_Base_Ctx_Offset by tx_size and place in the padded magnitudes
@@ -136,6 +136,7 @@ def tile_memory(context_columns: int, luma_samples: int) -> dict[str, Any]:
         "eobs": np.zeros(3 * 256, i64_),
         "cfl_ac": np.zeros(32 * 32, np.int16),
         "backup": np.zeros(64 * 64 * 3 // 2, u8),
+        "saved": np.zeros(64 * 64, u8),
         "choice": np.zeros(5 * CHOICE_WORDS, i64_),
         "draw": np.zeros(2, i64_),
         "scans": _SCANS,

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from workbench import cli
-from workbench.errors import EnvironmentFault
 from workbench.instruments import stacks
 from workbench.profiling import session as sessions
+from workbench.profiling import steps
 from workbench.record import Run, read_run
 from workbench.subject import Encoder
 
@@ -49,6 +49,13 @@ def workbench(
         return Outcome(int(exit_.value.code or 0), said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer combinations, none of them compiled, for tests that are about something else."""
+    monkeypatch.setattr(steps, "SETS_COMPARED", ("numpy", "python"))
+    monkeypatch.setattr(steps, "TILE_COUNTS", (1, 2))
 
 
 @pytest.fixture
@@ -108,6 +115,7 @@ def test_the_main_job(workbench: Callable[..., Outcome], videos: Path, tmp_path:
     assert not list(tmp_path.rglob("*.part-*"))
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_stream_that_does_not_decode_is_reported_and_not_timed(
     workbench: Callable[..., Outcome], videos: Path, tmp_path: Path
 ) -> None:
@@ -122,12 +130,6 @@ def test_a_stream_that_does_not_decode_is_reported_and_not_timed(
     assert run.select(metric="time_per_frame") == [] and (tmp_path / "run" / "report.html").exists()
 
 
-def test_sets_that_do_not_agree_are_reported(workbench: Callable[..., Outcome], videos: Path, tmp_path: Path) -> None:
-    done = workbench("profile", videos, *PROFILE, fault="sets")
-    assert done.status == 4 and "street_tiny: kernel sets write different bytes: numba " in done.complaint
-    assert read_run(tmp_path / "run").select(metric="sets_agree")[0].values == (0.0,)
-
-
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -135,6 +137,7 @@ def test_sets_that_do_not_agree_are_reported(workbench: Callable[..., Outcome], 
         ("hang", "still running after 3.00 s, killed; does it hang?"),
     ],
 )
+@pytest.mark.usefixtures("quick")
 def test_an_encoder_that_fails_at_once_leaves_nothing(
     workbench: Callable[..., Outcome],
     videos: Path,
@@ -148,43 +151,6 @@ def test_an_encoder_that_fails_at_once_leaves_nothing(
     assert (done.status, done.output) == (5, "")
     assert done.complaint.startswith("workbench: ") and done.complaint.rstrip().endswith(message)
     assert done.complaint.count("\n") == 1 and not (tmp_path / "run").exists()
-
-
-def test_a_sampler_that_may_not_watch_costs_only_its_step(
-    workbench: Callable[..., Outcome], videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse() -> str:
-        raise EnvironmentFault("py-spy is not installed; run: pip install py-spy")
-
-    monkeypatch.setattr(stacks, "_py_spy", refuse)
-    done = workbench("profile", videos, *PROFILE, "--frames", "2")
-    assert (done.status, done.complaint) == (5, "workbench: py-spy is not installed; run: pip install py-spy\n")
-    found = metrics(read_run(tmp_path / "run"))
-    assert ("stacks", "samples") not in found and ("memray", "allocations") in found and ("wall", "tiles_wall") in found
-
-
-def test_what_the_budget_does_not_reach_is_said(
-    workbench: Callable[..., Outcome], videos: Path, make_clip: Callable[..., Path], tmp_path: Path
-) -> None:
-    make_clip(80, 80, 3, name="videos/second.y4m")
-    done = workbench("profile", videos, "--all", "--kernels", "numpy", "--budget", "1", "--out", "run", "--quiet")
-    assert (done.status, done.output, done.complaint) == (0, "", "")
-    run = read_run(tmp_path / "run")
-    assert run.end is not None and run.end["status"] == "budget"
-    said = [record.warnings[0] for record in run.select("profile", "left_out")]
-    assert any("the budget of 1.00 s was used up before" in text and "raise --budget" in text for text in said)
-
-
-def test_a_clip_that_adds_nothing_is_not_chosen(
-    workbench: Callable[..., Outcome], videos: Path, tmp_path: Path
-) -> None:
-    (videos / "twin.y4m").write_bytes((videos / "street.y4m").read_bytes())
-    assert workbench("profile", videos, *PROFILE, "--frames", "2").status == 0
-    run = read_run(tmp_path / "run")
-    chosen = {record.subject["clip"]: record.data for record in run.select(metric="lines_and_branches")}
-    assert [name for name, data in chosen.items() if data["chosen"]] == ["street"]
-    assert chosen["twin"]["new_items"] == 0 and chosen["twin"]["order"] is None
-    assert {record.subject["clip"] for record in run.select(metric="time_per_frame")} == {"street"}
 
 
 INTERRUPTED = """

@@ -64,6 +64,14 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         written(tmp_path / "file" / "run", RECORD)
 
 
+def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
+    writer = written(tmp_path, RECORD)
+    (tmp_path / RECORDS_NAME).unlink()
+    (tmp_path / RECORDS_NAME).symlink_to("/dev/full")
+    with pytest.raises(EnvironmentFault, match="records.jsonl: cannot be written: No space left on device"):
+        writer.write(RECORD)
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

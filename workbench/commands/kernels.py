@@ -28,7 +28,6 @@ from workbench.commands.common import (
 )
 from workbench.errors import InputError, OutputsDifferError
 from workbench.files import refuse_existing, write_text
-from workbench.stats import median, robust_spread
 
 if TYPE_CHECKING:
     from encoder.kernels.table import Slot
@@ -226,11 +225,15 @@ def _keep(records: Sequence[Record], out: Path | None, force: bool) -> None:
 
 
 def _benchmark(record: Record) -> dict[str, Any]:
+    from workbench.stats import median
+
     return {**record.subject, "median_s": median(record.values), "values_s": list(record.values)}
 
 
 def _print_times(records: Sequence[Record], sets: Sequence[str]) -> None:
     """One line a slot and set: the time of a call, its spread, and against the first set of the command line."""
+    from workbench.stats import median, robust_spread
+
     main = {record.subject["slot"]: median(record.values) for record in records if record.subject["kernels"] == sets[0]}
     for record in records:
         slot, kernel_set = record.subject["slot"], record.subject["kernels"]

@@ -53,7 +53,14 @@ SUPPORTED_FORMAT = "420p8"
 @click.option(
     "--frames", type=click.IntRange(min=1), metavar="N", help="Frames of each encode, instead of as time allows."
 )
-@click.option("--quantizer", type=click.IntRange(1, 255), default=100, show_default=True, metavar="N")
+@click.option(
+    "--quantizer",
+    type=click.IntRange(1, 255),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Of every encode, 1 (finest) to 255.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where results go.  [default: reports/<date>-profile]"
 )

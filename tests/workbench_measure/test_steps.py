@@ -1,0 +1,190 @@
+"""The steps of a profile by themselves: what they choose, what they leave out, and what they say of it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from workbench.budget import Budget
+from workbench.commands.common import Display
+from workbench.corpus import Clip, load_corpus
+from workbench.errors import EnvironmentFault, OutputsDifferError, SubjectError
+from workbench.instruments import stacks
+from workbench.profiling import selection, steps
+from workbench.profiling.session import Session, Settings, Speed, calibrate
+from workbench.record import Record, RunWriter, read_run
+from workbench.subject import Encoder
+
+FAST, SLOW = Speed(0.5, 1e-6, True), Speed(0.5, 1e-2, True)
+
+
+@pytest.fixture
+def clips(make_clip: Callable[..., Path], tmp_path: Path) -> tuple[Clip, ...]:
+    """Two videos of the same size."""
+    (tmp_path / "videos").mkdir()
+    for name in ("first", "second"):
+        make_clip(96, 80, 4, name=f"videos/{name}.y4m")
+    return load_corpus(tmp_path / "videos").main_clips()
+
+
+@pytest.fixture
+def session(
+    clips: tuple[Clip, ...], fake_encoder: Callable[..., Encoder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Session:
+    """A run that has just been prepared, with the stand-in."""
+    monkeypatch.setattr(steps, "SETS_COMPARED", ("numpy", "python"))
+    (tmp_path / "scratch").mkdir()
+    settings = Settings(clips, True, ("numpy",), 2, 100, 60.0)
+    writer = RunWriter(tmp_path / "run", "profile", [], {"cores": 2})
+    begun = Session(
+        settings, fake_encoder(), writer, Display(True), Budget(60.0, steps.WEIGHTS), tmp_path / "scratch"
+    )
+    begun.speeds["numpy"] = FAST
+    return begun
+
+
+def records(session: Session, metric: str) -> list[Record]:
+    return read_run(session.writer.folder).select(metric=metric)
+
+
+def said(session: Session) -> list[str]:
+    return [record.warnings[0] for record in records(session, "left_out")]
+
+
+def test_speed_is_learnt_from_short_encodes(session: Session) -> None:
+    speed = calibrate(session, "numpy")
+    assert speed.interpreted and speed.start_up_s > 0.05 and 0 < speed.per_pixel_s < 1e-3
+
+
+def test_a_clip_that_adds_nothing_is_not_chosen(session: Session) -> None:
+    chosen = selection.choose_clips(session)
+    assert [clip.name for clip in chosen] == ["first"]
+    data = {record.subject["clip"]: record.data for record in records(session, "lines_and_branches")}
+    assert data["first"]["chosen"] and data["first"]["order"] == 0
+    assert not data["second"]["chosen"] and data["second"]["new_items"] == 0 and data["second"]["order"] is None
+    never = records(session, "never_reached")[0]
+    assert 0 < never.data["covered_items"] < never.data["total_items"]
+
+
+def test_coverage_is_measured_once(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = selection.choose_clips(session)
+    monkeypatch.setattr(selection.coverage, "measure", lambda *_: pytest.fail("measured again"))
+    assert selection.choose_clips(session) == first
+
+
+def test_a_budget_too_small_for_any_clip_gets_the_cheapest_and_says_so(session: Session) -> None:
+    session.budget = Budget(0.01, steps.WEIGHTS)
+    assert [clip.name for clip in selection.choose_clips(session)] == ["first"]
+    assert session.cut and "is small for any clip; raise --budget" in said(session)[0]
+
+
+def test_all_clips_are_taken_when_the_user_says_so(session: Session, clips: tuple[Clip, ...]) -> None:
+    session.settings = Settings(clips, False, ("numpy",), 2, 100, 60.0)
+    assert selection.choose_clips(session) == list(clips)
+    assert all(record.data["chosen"] for record in records(session, "lines_and_branches"))
+
+
+def test_a_set_that_is_too_slow_for_a_clip_gets_its_tiny_version(session: Session, clips: tuple[Clip, ...]) -> None:
+    assert session.fitting(clips[0], "numpy") is clips[0]
+    session.speeds["numpy"] = SLOW
+    tiny = session.fitting(clips[0], "numpy")
+    assert (tiny.name, tiny.width, tiny.height) == ("first_tiny", 64, 64)
+
+
+def test_frames_are_planned_by_time(session: Session, clips: tuple[Clip, ...]) -> None:
+    assert session.frames(clips[0], "numpy") == 2  # the user said so
+    session.settings = Settings(clips, True, ("numpy",), None, 100, 60.0)
+    assert session.frames(clips[0], "numpy") == 4  # all there are
+    session.speeds["numpy"] = Speed(0.5, 0.8 / (96 * 80), True)
+    assert session.frames(clips[0], "numpy") == 3  # 2.5 s of 0.8 s frames
+    assert [subject.frames for subject in session.lengths(clips[0], "numpy")] == [1, 3]
+
+
+def test_the_first_clip_is_measured_and_the_others_are_named_when_time_is_up(
+    session: Session, clips: tuple[Clip, ...]
+) -> None:
+    session.budget = Budget(0.01, steps.WEIGHTS)
+    steps.measure_spans(session, [(clip, "numpy") for clip in clips])
+    assert [record.subject["clip"] for record in records(session, "stage_s")] == ["first"]
+    assert said(session) == [
+        "spans: the budget of 60.0 s was used up before second (numpy); raise --budget or choose fewer clips"
+    ]
+    assert session.cut
+
+
+def test_times_are_repeated_only_while_the_budget_lasts(session: Session, clips: tuple[Clip, ...]) -> None:
+    session.budget = Budget(0.01, steps.WEIGHTS)
+    steps.measure_times(session, [(clips[0], "numpy")])
+    (record,) = records(session, "time_per_frame")
+    assert len(record.values) == 1
+    assert "only 1 repetition" in records(session, "wall")[0].warnings[0]
+
+
+def test_only_what_decodes_goes_on(
+    session: Session, clips: tuple[Clip, ...], fake_encoder: Callable[..., Encoder]
+) -> None:
+    pairs = [(clip, "numpy") for clip in clips]
+    assert steps.check(session, pairs) == pairs and not session.faults
+    session.encoder = fake_encoder("corrupt")
+    session.budget = Budget(60.0, steps.WEIGHTS)
+    assert steps.check(session, pairs[:1]) == []
+    assert isinstance(session.faults[0], OutputsDifferError)
+    assert str(session.faults[0]).startswith("first, kernels numpy: the stream does not decode to the reconstruction: ")
+
+
+def test_sets_that_do_not_agree_are_a_fault(
+    session: Session, clips: tuple[Clip, ...], fake_encoder: Callable[..., Encoder], own_cache: Path
+) -> None:
+    steps.compare_sets(session, list(clips[:1]))
+    assert records(session, "sets_agree")[0].values == (1.0,) and not session.faults
+    shutil.rmtree(own_cache / "workbench" / "digests")
+    session.encoder = fake_encoder("sets")
+    steps.compare_sets(session, list(clips[1:]))
+    assert records(session, "sets_agree")[1].values == (0.0,)
+    assert "second_tiny: kernel sets write different bytes: numpy " in str(session.faults[0])
+
+
+def test_a_sampler_that_may_not_watch_costs_only_its_step(
+    session: Session, clips: tuple[Clip, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> str:
+        raise EnvironmentFault("py-spy is not installed; run: pip install py-spy")
+
+    monkeypatch.setattr(stacks, "_py_spy", refuse)
+    steps.measure_stacks(session, [(clip, "numpy") for clip in clips])
+    assert [str(fault) for fault in session.faults] == ["py-spy is not installed; run: pip install py-spy"]
+    assert said(session) == ["py-spy is not installed; run: pip install py-spy"]
+
+
+def test_an_encoder_that_dies_ends_the_step(
+    session: Session, clips: tuple[Clip, ...], fake_encoder: Callable[..., Encoder]
+) -> None:
+    session.encoder = fake_encoder("die")
+    with pytest.raises(SubjectError, match="the walk fell over"):
+        steps.measure_times(session, [(clips[0], "numpy")])
+    assert list((session.folder).iterdir()) == []  # its working folder is gone
+
+
+def test_a_single_frame_has_no_steady_state(session: Session, make_clip: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "short").mkdir()
+    make_clip(64, 64, 1, name="short/still.y4m")
+    steps.measure_memory(session, [(load_corpus(tmp_path / "short").clips[0], "numpy")])
+    assert "still has one frame, its steady state begins with the second" in said(session)[0]
+
+
+def test_tiles_are_measured_on_the_largest_clip(
+    session: Session, make_clip: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "cores", lambda: 2)
+    monkeypatch.setattr(steps, "TILE_COUNTS", (1, 2, 4))
+    make_clip(136, 64, 2, name="videos/wide.y4m")
+    candidates = load_corpus(tmp_path / "videos").main_clips()
+    session.settings = Settings(candidates, True, ("numpy",), 2, 100, 1.0)
+    session.budget = Budget(0.01, steps.WEIGHTS)
+    steps.measure_tiles(session)
+    measured = {
+        (record.subject["clip"], record.subject["tiles"], record.subject["threads"]): record.data["possible"]
+        for record in records(session, "tiles_wall")
+    }
+    assert measured == {("wide", 1, 1): True, ("wide", 2, 1): True, ("wide", 2, 2): True, ("wide", 4, 1): False}
