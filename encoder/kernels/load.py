@@ -136,12 +136,13 @@ def _user_body(slot: Slot, source: str) -> Any:
 
 def _fit(slot: Slot, source: str, function: Any) -> Any:
     """Compile a user's function for the slot's signature."""
+    from numba import types
     from numba.core.errors import NumbaError
 
     try:
         # By its arguments alone: with the whole signature numba would cast whatever it returns.
         function.compile(slot.signature.args)
-        returned = function.overloads[slot.signature.args].signature.return_type
+        returned = types.unliteral(function.overloads[slot.signature.args].signature.return_type)
     except (NumbaError, TypeError, RuntimeError) as error:
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise KernelError(f"kernel {slot.name}: {source} does not compile for {slot.signature}: {first}") from None

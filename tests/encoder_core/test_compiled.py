@@ -1,0 +1,137 @@
+"""Plain code in two worlds: records by pointer, parts and entry points, the cache's key."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from numba import njit
+
+from encoder import compiled
+from encoder.byref import Record, i64, i64s, u8s
+
+SIGNATURE = i64(u8s, i64)
+
+
+class Table(Record):
+    FIELDS: ClassVar = {"element": SIGNATURE}
+
+
+class State(Record):
+    FIELDS: ClassVar = {"data": u8s, "n": i64, "sums": i64s}
+
+
+@njit(SIGNATURE, error_model="numpy")
+def element(data, index):
+    return data[index]
+
+
+@njit(SIGNATURE)
+def broken(data, index):
+    if index >= 0:
+        raise ValueError("no such element")
+    return 0
+
+
+@njit(nogil=True)
+def total(k, t):
+    """Runs interpreted as total.py_func."""
+    result = 0
+    for i in range(t.n):
+        result += k.element(t.data, i)
+    t.sums[0] = result
+    return result
+
+
+def state() -> State:
+    return State(data=np.arange(9, dtype=np.uint8), n=9, sums=np.zeros(2, np.int64))
+
+
+def test_a_record_reads_alike_interpreted_and_compiled() -> None:
+    t, u = state(), state()
+    assert total(Table(element=element), t) == total.py_func(Table(element=element), u) == 36
+    assert t.sums[0] == u.sums[0] == 36
+
+
+def test_an_error_in_a_kernel_reaches_the_caller() -> None:
+    with pytest.raises(ValueError, match="no such element"):
+        total(Table(element=broken), state())
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"data": np.arange(9, dtype=np.int16), "n": 1, "sums": np.zeros(2, np.int64)},
+        {"data": np.zeros((3, 3), np.uint8), "n": 1, "sums": np.zeros(2, np.int64)},
+        {"data": np.zeros(9, np.uint8)[::2], "n": 1, "sums": np.zeros(2, np.int64)},
+        {"n": 1, "sums": np.zeros(2, np.int64)},
+    ],
+    ids=["dtype", "not flat", "not contiguous", "missing"],
+)
+def test_a_field_that_does_not_fit_is_refused(fields: dict) -> None:
+    with pytest.raises(TypeError, match="State"):
+        State(**fields)
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_entry_point_runs_as_the_plain_module_does(tmp_path: Path) -> None:
+    path = tmp_path / "plain_example.py"
+    path.write_text("def double(x):\n    return 2 * x\n\ndef six(x):\n    return double(x) + double(double(x))\n")
+    module = load(path)
+    entry = compiled.compiled(module, "six", cached=False)
+    assert entry(np.int64(7)) == module.six(7) == 42
+
+
+def test_a_part_is_compiled_once_for_all_constants(tmp_path: Path) -> None:
+    path = tmp_path / "plain_constants.py"
+    path.write_text("def add(x, y):\n    return x + y\n\ndef many(x):\n    return add(x, 1) + add(x, 2) + add(x, x)\n")
+    heard: list[str] = []
+    watch = compiled.CompileWatch(heard.append)
+    assert compiled.compiled(load(path), "many", cached=False)(np.int64(1)) == 7
+    assert heard.count("add") == 1 and watch.seconds > 0
+
+
+def test_the_key_of_the_cache_follows_every_source_that_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = compiled.source_digest("encoder.tile.walk")
+    read = Path.read_bytes
+
+    def edited(path: Path) -> bytes:
+        return read(path) + (b"\n# edited" if path.name == "intmath.py" else b"")
+
+    monkeypatch.setattr(Path, "read_bytes", edited)
+    compiled.source_digest.cache_clear()
+    try:
+        assert compiled.source_digest("encoder.tile.walk") != before
+        assert compiled.source_digest("encoder.kernels.set_python.intra")
+    finally:
+        compiled.source_digest.cache_clear()
+
+
+def test_walk_and_kernels_have_keys_of_their_own() -> None:
+    walk = {path.name for path in compiled._sources("encoder.tile.walk", set())}
+    intra = {path.name for path in compiled._sources("encoder.kernels.set_numba.intra", set())}
+    assert {"walk.py", "search.py", "symbol.py", "table.py"} <= walk and "intra.py" not in walk
+    assert {"intra.py"} <= intra and "walk.py" not in intra
+
+
+def test_only_the_last_versions_of_a_module_stay_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENCODER_CACHE_DIR", str(tmp_path))
+    for i in range(9):
+        (tmp_path / f"tile.walk-{i}").mkdir()
+    compiled._cache_folder.cache_clear()
+    try:
+        kept = compiled._cache_folder("encoder.tile.walk")
+        assert kept.is_dir() and len(list(tmp_path.iterdir())) == compiled.KEPT_VERSIONS
+    finally:
+        compiled._cache_folder.cache_clear()
