@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,17 +98,22 @@ class FrameEncoder:
         self._cdef_idx = np.zeros(self._sb_rows * self._sb_cols, np.int8)
         self._memory = [tile_memory(self._mi_stride, _luma_samples(area)) for area in self._areas]
         self._ticks_per_s = probe.ticks_per_second(kernels.interpreted) if config.probe else 1.0
-        self._threads = ThreadPoolExecutor(min(config.threads, len(self._areas)), "tile")
+        workers = min(config.threads, len(self._areas))
+        # One worker, or an interpreter that runs one thread at a time anyway: then Ctrl-C need not wait for a thread.
+        self._threads = ThreadPoolExecutor(workers, "tile") if workers > 1 and not kernels.interpreted else None
 
     def close(self) -> None:
         """End the tile threads."""
-        self._threads.shutdown()
+        if self._threads is not None:
+            self._threads.shutdown()
 
     def encode(self, source: Picture, order_hint: int, choices: FrameChoices) -> FrameResult:
         """Encode one frame; `source` has its edges extended."""
         result = FrameResult(b"")
         with _timed(result.stages_s, "tiles"):
-            tiles = list(self._threads.map(lambda i: self._encode_tile(i, source, choices), range(len(self._areas))))
+            encode_tile = partial(self._encode_tile, source=source, choices=choices)
+            run = self._threads.map if self._threads is not None else map
+            tiles = list(run(encode_tile, range(len(self._areas))))
         result.tiles = [figures for _, figures in tiles]
         self._filter(choices, result.stages_s)
         with _timed(result.stages_s, "headers"):
