@@ -12,9 +12,9 @@ version): a changed kernel is compiled anew, the others and the walk are not.
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
+import re
 import shutil
 import sys
 import time
@@ -50,17 +50,34 @@ def cache_root() -> Path:
 
 def _sources(module_name: str, found: set[Path]) -> set[Path]:
     """The source files that a module of the package imports, itself included, added to `found`."""
-    spec = find_spec(module_name)
-    if spec is None or spec.origin is None or Path(spec.origin) in found:
-        return found
-    found.add(Path(spec.origin))
-    for node in ast.walk(ast.parse(Path(spec.origin).read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == PACKAGE:
-            _sources(node.module, found)
-            if find_spec(node.module).submodule_search_locations:  # type: ignore[union-attr]
-                for alias in node.names:
-                    _sources(f"{node.module}.{alias.name}", found)
+    path, imported = _imports(module_name)
+    if path is not None and path not in found:
+        found.add(path)
+        for name in imported:
+            _sources(name, found)
     return found
+
+
+@cache
+def _imports(module_name: str) -> tuple[Path | None, tuple[str, ...]]:
+    """A module's file and what it imports of the package; None for a name that is no module."""
+    spec = find_spec(module_name)
+    if spec is None or spec.origin is None:
+        return None, ()
+    names = []
+    for module, members in _IMPORT.findall(Path(spec.origin).read_text(encoding="utf8")):
+        names += [module, *(f"{module}.{member}" for member in _NAME.findall(members) if _is_package(module))]
+    return Path(spec.origin), tuple(names)
+
+
+@cache
+def _is_package(module_name: str) -> bool:
+    spec = find_spec(module_name)
+    return spec is not None and spec.submodule_search_locations is not None
+
+
+_IMPORT = re.compile(rf"^ *from ({PACKAGE}[\w.]*) import (\([^)]*\)|.*)", re.MULTILINE)
+_NAME = re.compile(r"\w+")
 
 
 @cache

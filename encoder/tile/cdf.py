@@ -6,6 +6,8 @@ Only the tables of the syntax that we write are here (spec 8.3.2 says which elem
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from encoder.tables import table
@@ -107,8 +109,13 @@ def quantizer_context(base_q_idx: int) -> int:
 
 
 def default_cdfs(base_q_idx: int) -> np.ndarray:
-    """The CDFs at the start of every tile of a key frame, counters zero: flat uint16."""
-    return np.concatenate([_default(name, quantizer_context(base_q_idx)).ravel() for name in _TABLES])
+    """The CDFs at the start of every tile of a key frame, counters zero: flat uint16, the caller's own."""
+    return _default_cdfs(quantizer_context(base_q_idx)).copy()
+
+
+@cache
+def _default_cdfs(q_context: int) -> np.ndarray:
+    return np.concatenate([_default(name, q_context).ravel() for name in _TABLES])
 
 
 def cdf_rows() -> np.ndarray:
