@@ -28,6 +28,7 @@ class EncoderConfig:
     probe            record spans inside the compiled code
     stress_seed      draw every decision at random from this seed; None encodes in earnest
     psnr             measure every frame against its source
+    full_range       samples use 0 to 255, not the studio range: told to displays, nothing else changes
     """
 
     width: int
@@ -42,6 +43,7 @@ class EncoderConfig:
     probe: bool = False
     stress_seed: int | None = None
     psnr: bool = False
+    full_range: bool = False
 
     def __post_init__(self) -> None:
         fault = size_fault(self.width, self.height) or fps_fault(self.fps)

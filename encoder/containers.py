@@ -7,12 +7,14 @@ from typing import BinaryIO
 
 import av
 import numpy as np
+from av.video.reformatter import ColorRange
 
 from encoder.config import DEFAULT_FPS, fps_fault, size_fault
 from encoder.errors import ContainerError
 from encoder.picture import Picture
 
-_PIXEL_FORMATS = {"yuv420p", "yuvj420p"}  # the second is full range: the same samples, read otherwise by a display
+_FULL_RANGE_FORMAT = "yuvj420p"  # the same samples, read otherwise by a display
+_PIXEL_FORMATS = {"yuv420p", _FULL_RANGE_FORMAT}
 
 
 class ContainerReader:
@@ -21,6 +23,7 @@ class ContainerReader:
     name            how messages call the file
     width, height   luma samples
     fps             frames per second, the average; 25 where the file does not say
+    full_range      whether its samples use 0 to 255
     Raises ContainerError where there is no video in it, or none that we take.
     """
 
@@ -49,6 +52,7 @@ class ContainerReader:
         if fault:
             raise ContainerError(f"{self.name}: {fault}")
         _require_420(self.name, codec.format.name)
+        self.full_range = codec.format.name == _FULL_RANGE_FORMAT or codec.color_range == ColorRange.JPEG
         self._picture = Picture.allocate(self.width, self.height)
 
     def pictures(self, skip: int = 0, limit: int | None = None) -> Iterator[Picture]:

@@ -45,6 +45,7 @@ class Source(Protocol):
     width: int
     height: int
     fps: Fraction
+    full_range: bool
 
     def pictures(self, skip: int = 0, limit: int | None = None) -> Iterator[Picture]:
         """The pictures after the first `skip`, at most `limit` of them."""
@@ -282,6 +283,7 @@ def _config(options: argparse.Namespace, source: Source) -> EncoderConfig:
         kernels=options.kernels,
         probe=options.probe,
         psnr=options.psnr,
+        full_range=source.full_range,
     )
     # A thread works on a tile: more threads than tiles would only stand by.
     return dataclasses.replace(config, threads=min(config.threads, config.tiling.count))

@@ -15,6 +15,7 @@ from encoder.errors import Y4mError
 from encoder.picture import Picture
 
 MAGIC = b"YUV4MPEG2"
+_FULL_RANGE = b"XCOLORRANGE=FULL"
 _FRAME = b"FRAME"
 _MAX_LINE_BYTES = 1024  # a header is some 60 bytes; without a limit, a file without line ends would be read whole
 _CHROMA_420 = {"420", "420jpeg", "420mpeg2", "420paldv"}  # they differ in the place of the chroma samples only
@@ -27,13 +28,14 @@ class Y4mReader:
     name            how messages call the stream
     width, height   luma samples
     fps             frames per second; 25 where the header does not say
+    full_range      whether the header says that samples use 0 to 255 (XCOLORRANGE=FULL)
     Raises Y4mError where the header is not one that we take.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.name = name
         self._stream = stream
-        self.width, self.height, self.fps = _read_header(stream, name)
+        self.width, self.height, self.fps, self.full_range = _read_header(stream, name)
         self._picture = Picture.allocate(self.width, self.height)
         planes = [self._picture.plane(p) for p in range(3)]
         self._frame = bytearray(sum(plane.size for plane in planes))
@@ -92,7 +94,7 @@ class Y4mWriter:
             self._stream.write(np.ascontiguousarray(picture.plane(p)).data)
 
 
-def _read_header(stream: BinaryIO, name: str) -> tuple[int, int, Fraction]:
+def _read_header(stream: BinaryIO, name: str) -> tuple[int, int, Fraction, bool]:
     line = stream.readline(_MAX_LINE_BYTES)
     if not line:
         raise Y4mError(f"{name}: is empty, a Y4M stream begins with {MAGIC.decode()}")
@@ -108,7 +110,7 @@ def _read_header(stream: BinaryIO, name: str) -> tuple[int, int, Fraction]:
     fault = size_fault(width, height) or fps_fault(fps)
     if fault:
         raise Y4mError(f"{name}: {fault}")
-    return width, height, fps
+    return width, height, fps, _FULL_RANGE in words
 
 
 def _require_420(name: str, chroma: str) -> None:

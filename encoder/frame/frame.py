@@ -87,7 +87,7 @@ class FrameEncoder:
         self._kernels = kernels.kernels
         self._code = plain_code(kernels.interpreted)
         self._tiling = config.tiling
-        self._sequence = SequenceHeader.of(self._tiling, config.fps)
+        self._sequence = SequenceHeader.of(self._tiling, config.fps, config.full_range)
         self._areas = list(self._tiling.tiles())
         self.reconstruction = Picture.allocate(config.width, config.height)
         self._deblocked = np.empty_like(self.reconstruction.samples)

@@ -45,7 +45,7 @@ class SequenceHeader:
     color_range: bool = False
 
     @classmethod
-    def of(cls, tiling: Tiling, fps: Fraction) -> "SequenceHeader":
+    def of(cls, tiling: Tiling, fps: Fraction, color_range: bool = False) -> "SequenceHeader":
         """The header of a stream whose frames all have this size, tiling and rate."""
         return cls(
             max_frame_width=tiling.width,
@@ -53,6 +53,7 @@ class SequenceHeader:
             num_units_in_display_tick=fps.denominator,
             time_scale=fps.numerator,
             seq_level_idx=seq_level_idx(tiling, fps),
+            color_range=color_range,
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.reformatter import ColorRange
 
 from encoder.y4m import Y4mReader
 
@@ -90,6 +91,17 @@ def test_every_way_in_gives_the_same_bytes(run_encoder: Runner, make_clip: ClipM
     assert run_encoder("clip.mkv", "-o", "container.ivf", "--kernels", "python").returncode == 0
     streams = {(tmp_path / f"{name}.ivf").read_bytes() for name in ("file", "pipe", "container")}
     assert len(streams) == 1
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_full_range_reaches_the_display(run_encoder: Runner, make_clip: ClipMaker, tmp_path: Path, full: bool) -> None:
+    clip = make_clip(16, 16, 1)
+    if full:
+        clip.write_bytes(clip.read_bytes().replace(b" C420jpeg", b" C420jpeg XCOLORRANGE=FULL", 1))
+    assert run_encoder(clip, "-o", "out.obu", "--kernels", "numpy").returncode == 0
+    with av.open(str(tmp_path / "out.obu")) as container:
+        frame = next(container.decode(video=0))
+    assert frame.color_range == (ColorRange.JPEG if full else ColorRange.MPEG)
 
 
 def test_a_summary_that_nobody_reads_is_no_error(

@@ -188,3 +188,17 @@ def test_tiles_are_measured_on_the_largest_clip(
         for record in records(session, "tiles_wall")
     }
     assert measured == {("wide", 1, 1): True, ("wide", 2, 1): True, ("wide", 2, 2): True, ("wide", 4, 1): False}
+
+
+def test_a_build_for_stacks_that_fails_is_a_fault_and_the_rest_goes_on(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise SubjectError("frame pointers cannot be asked for")
+
+    monkeypatch.setattr(stacks, "warm", fail)
+    steps.prepare(session)
+    assert [str(fault) for fault in session.faults] == ["frame pointers cannot be asked for"]
+    by_build = {record.data["build"]: record for record in records(session, "warm")}
+    assert len(by_build["plain"].values) == 1 and by_build["stacks"].values == ()
+    assert session.speeds["numpy"].interpreted

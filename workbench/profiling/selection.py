@@ -16,7 +16,7 @@ from workbench.machine import cores
 from workbench.profiling.session import Session
 from workbench.record import Record
 
-COVERAGE_SHARE = 0.25  # of the budget, for clips that are not in the cache yet
+COVERAGE_SHARE = 0.35  # of the budget, for clips that are not in the cache yet
 COVERED_FRAMES = 1
 TILES_SHARE = 0.24  # of the budget is for the tiles, which need one clip
 
@@ -33,9 +33,8 @@ def choose_clips(session: Session) -> list[Clip]:
         if settings.choose and selection.names:
             by_name = {clip.name: clip for clip in chosen}
             chosen = [by_name[name] for name in selection.names]
-    if not settings.choose:
-        return chosen
-    session.display.say(f"chosen: {', '.join(clip.name for clip in chosen)}")
+            added = ", ".join(f"{choice.name} (+{units.count(choice.new_items)})" for choice in selection.chosen)
+            session.display.say(f"chosen, with the lines and branches that each adds: {added}")
     return chosen
 
 

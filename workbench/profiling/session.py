@@ -20,8 +20,8 @@ from workbench.subject import Encoder, Subject
 
 TIMED_S = 2.5  # an encode long enough to be timed: start-up and noise are small against it
 LONGEST_S = 15.0  # a set that needs more for two frames of a clip gets the clip's tiny version
-START_UP_SHARE = 5  # the shorter of two lengths has a fifth of the frames of the longer
-LEAST_FRAMES = 2
+SHORT_FRAMES = 1  # of the shorter of two lengths: what the first frame alone costs is in both and cancels out
+LEAST_FRAMES, TRIED_FRAMES = 2, 5
 PLANNED_ROUNDS, MOST_ROUNDS = 3, 10
 SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR = 120.0, 20.0
 
@@ -126,17 +126,16 @@ class Session:
 
     def lengths(self, clip: Clip, kernels: str) -> list[Subject]:
         """The one or two lengths at which a clip is timed, shorter first."""
-        most = self.frames(clip, kernels)
-        least = max(most // START_UP_SHARE, 1)
-        return [self.subject(clip, kernels, count) for count in dict.fromkeys((least, most))]
+        counts = dict.fromkeys((SHORT_FRAMES, self.frames(clip, kernels)))
+        return [self.subject(clip, kernels, count) for count in counts]
 
     def clip_cost_s(self, clip: Clip, kernels: str) -> float:
         """Expected seconds that a clip takes in all steps but the one about tiles, at the fewest repetitions."""
         fitting = self.fitting(clip, kernels)
-        pixels, most = fitting.width * fitting.height, self.frames(fitting, kernels)
-        long = self.speeds[kernels].encode_s(pixels * most)
-        short = self.speeds[kernels].encode_s(pixels * max(most // START_UP_SHARE, 1))
-        sampled = 2 * self.speeds[kernels].start_up_s + 1.5 * SAMPLED_S
+        pixels, speed = fitting.width * fitting.height, self.speeds[kernels]
+        long = speed.encode_s(pixels * self.frames(fitting, kernels))
+        short = speed.encode_s(pixels * SHORT_FRAMES)
+        sampled = 2 * speed.start_up_s + 1.5 * SAMPLED_S
         check_spans_and_memory = (1.5 + 1 + 1.5) * long
         return check_spans_and_memory + sampled + PLANNED_ROUNDS * (long + short) + short
 
@@ -173,15 +172,15 @@ def calibrate(session: Session, kernels: str) -> Speed:
     A tiny clip is measured first, then, unless that is out of reach, a few frames of the smallest clip.
     """
     smallest = min(session.settings.candidates, key=lambda clip: clip.width * clip.height)
-    speed = _speed(session, tiny_version(smallest), kernels)
+    speed = _speed(session, tiny_version(smallest), kernels, LEAST_FRAMES)
     if speed.encode_s(smallest.width * smallest.height * LEAST_FRAMES) <= LONGEST_S:
-        speed = _speed(session, smallest, kernels)
+        speed = _speed(session, smallest, kernels, TRIED_FRAMES)
     return speed
 
 
-def _speed(session: Session, clip: Clip, kernels: str) -> Speed:
-    subject = session.subject(clip, kernels, LEAST_FRAMES)
+def _speed(session: Session, clip: Clip, kernels: str, frames: int) -> Speed:
+    subject = session.subject(clip, kernels, frames)
     usage, stats = encode_with_stats(subject, session.folder, session.timeout_s(subject))
-    frame_s = stats["frames"][-1]["wall_s"]  # the first one may still load compiled code
+    frame_s = min(frame["wall_s"] for frame in stats["frames"])  # the first one may still load compiled code
     start_up_s = usage.wall_s - frame_s * subject.frames
     return Speed(start_up_s, frame_s / (subject.width * subject.height), stats["interpreted"])

@@ -9,11 +9,11 @@ from functools import partial
 from workbench import child
 from workbench.corpus import Clip, ensure, tiny_version
 from workbench.encode import warm
-from workbench.errors import EnvironmentFault, OutputsDifferError
+from workbench.errors import EnvironmentFault, OutputsDifferError, SubjectError
 from workbench.instruments import memory, output, spans, stacks, tiles, wall
 from workbench.kept import Kept
 from workbench.machine import cores
-from workbench.profiling.session import LEAST_FRAMES, MOST_ROUNDS, Session, calibrate
+from workbench.profiling.session import MOST_ROUNDS, Session, calibrate
 from workbench.record import Record
 from workbench.repetition import Limits
 from workbench.subject import Subject
@@ -24,6 +24,7 @@ SETS_COMPARED = ("numba", *INTERPRETED_SETS)
 SETS_SHARE = 0.15  # of the budget, for what is not in the cache yet
 TILE_COUNTS = (1, 2, 4, 8)
 MEMORY_FRAMES = 5
+LEAST_TILE_FRAMES = 4
 PLANNED_TILE_ROUNDS, MOST_TILE_ROUNDS = 3, 7
 _WARM_TIMEOUT_S = 900.0
 
@@ -45,13 +46,23 @@ def prepare(session: Session) -> None:
 
 
 def _warm(session: Session, kernels: str, build: str) -> Record:
-    """Compile the build that is timed, or the one with frame pointers whose stacks can be walked."""
-    if build == "stacks":
-        usage = stacks.warm(session.encoder, kernels, session.folder, _WARM_TIMEOUT_S)
-    else:
-        usage = warm(session.encoder, kernels, _WARM_TIMEOUT_S)
+    """Compile the build that is timed, or the one with frame pointers whose stacks can be walked.
+
+    That the second one fails costs only the step about stacks.
+    """
+    subject = {"kernels": kernels}
+    try:
+        if build == "stacks":
+            usage = stacks.warm(session.encoder, kernels, session.folder, _WARM_TIMEOUT_S)
+        else:
+            usage = warm(session.encoder, kernels, _WARM_TIMEOUT_S)
+    except SubjectError as error:
+        if build == "plain":
+            raise
+        session.faults.append(error)
+        return Record("wall", "warm", "s", subject, (), {"build": build}, (str(error),))
     session.display.tick()
-    return Record("wall", "warm", "s", {"kernels": kernels}, (usage.wall_s,), {"build": build, "cpu_s": usage.cpu_s})
+    return Record("wall", "warm", "s", subject, (usage.wall_s,), {"build": build, "cpu_s": usage.cpu_s})
 
 
 def pairs_of(session: Session, clips: list[Clip]) -> list[Pair]:
@@ -183,10 +194,10 @@ def _tiles_subject(session: Session, clip: Clip, kernels: str, seconds: float) -
     combinations = sum(min(count, cores()) for count in TILE_COUNTS)
     speed = session.speeds[kernels]
     frame_s = speed.per_pixel_s * clip.width * clip.height
-    affordable = (seconds / (PLANNED_TILE_ROUNDS + 1) / combinations - speed.start_up_s) / frame_s
+    affordable = (seconds / PLANNED_TILE_ROUNDS / combinations - speed.start_up_s) / frame_s
     most = session.frames(clip, kernels)
     return session.subject(
-        clip, kernels, most if session.settings.frames else min(max(int(affordable), LEAST_FRAMES), most)
+        clip, kernels, most if session.settings.frames else min(max(int(affordable), LEAST_TILE_FRAMES), most)
     )
 
 
