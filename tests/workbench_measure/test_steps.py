@@ -202,3 +202,19 @@ def test_a_build_for_stacks_that_fails_is_a_fault_and_the_rest_goes_on(
     by_build = {record.data["build"]: record for record in records(session, "warm")}
     assert len(by_build["plain"].values) == 1 and by_build["stacks"].values == ()
     assert session.speeds["numpy"].interpreted
+
+
+def test_a_video_in_a_container_is_measured_as_y4m(session: Session, clips: tuple[Clip, ...], tmp_path: Path) -> None:
+    import av
+
+    (tmp_path / "films").mkdir()
+    with av.open(str(clips[0].path)) as source, av.open(str(tmp_path / "films" / "film.mkv"), "w") as film:
+        stream = film.add_stream("ffv1", rate=30, width=96, height=80, pix_fmt="yuv420p")
+        for frame in source.decode(video=0):
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode(None))
+    film_clip = load_corpus(tmp_path / "films").clips[0]
+    subject = session.subject(film_clip, "numpy", 3)
+    assert (subject.clip, subject.frames, subject.source.suffix) == ("film", 3, ".y4m")
+    pictures = subject.source.read_bytes().partition(b"\n")[2]
+    assert clips[0].path is not None and clips[0].path.read_bytes().partition(b"\n")[2] == pictures

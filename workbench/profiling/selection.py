@@ -8,12 +8,12 @@ from functools import partial
 
 from workbench import child, units
 from workbench.analysis.cover import Selection, select
-from workbench.corpus import Clip, ensure, tiny_version
+from workbench.corpus import Clip, tiny_version
 from workbench.instruments import coverage
 from workbench.instruments.coverage import Covered
 from workbench.kept import Kept
 from workbench.machine import cores
-from workbench.profiling.session import Session
+from workbench.profiling.session import Session, y4m_file
 from workbench.record import Record
 
 COVERAGE_SHARE = 0.35  # of the budget, for clips that are not in the cache yet
@@ -111,5 +111,5 @@ def make_clips(session: Session, clips: list[Clip]) -> None:
     with session.budget.paused():
         for clip in clips:
             session.display.now(clip.name)
-            ensure(clip)
+            y4m_file(clip)
             session.display.tick()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from typing import Protocol
 
 from workbench import units
 from workbench.budget import Budget
-from workbench.corpus import Clip, ensure, tiny_version
+from workbench.corpus import Clip, cached_path, ensure, tiny_version
+from workbench.corpus.clips import Cropped
 from workbench.encode import encode_with_stats
 from workbench.errors import WorkbenchError
 from workbench.instruments.stacks import SAMPLED_S
@@ -23,6 +25,7 @@ LONGEST_S = 15.0  # a set that needs more for two frames of a clip gets the clip
 SHORT_FRAMES = 1  # of the shorter of two lengths: what the first frame alone costs is in both and cancels out
 LEAST_FRAMES, TRIED_FRAMES = 2, 5
 PLANNED_ROUNDS, MOST_ROUNDS = 3, 10
+COPIED_BYTES = 64 << 20  # of a video in a container, this much is copied as Y4M
 SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR = 120.0, 20.0
 
 
@@ -97,10 +100,10 @@ class Session:
         """A clip whose file is there, as a kernel set encodes its first frames."""
         return Subject(
             clip=clip.name,
-            source=ensure(clip).resolve(),
+            source=y4m_file(clip).resolve(),
             width=clip.width,
             height=clip.height,
-            frames=min(frames, clip.frames),
+            frames=min(frames, usable_frames(clip)),
             encoder=self.encoder,
             kernels=kernels,
             quantizer=self.settings.quantizer,
@@ -120,9 +123,9 @@ class Session:
     def frames(self, clip: Clip, kernels: str) -> int:
         """How many frames of a clip to encode: as the user said, or as many as make a timing worth it."""
         if self.settings.frames is not None:
-            return min(self.settings.frames, clip.frames)
+            return min(self.settings.frames, usable_frames(clip))
         frame_s = self.speeds[kernels].per_pixel_s * clip.width * clip.height
-        return min(clip.frames, max(LEAST_FRAMES, round(TIMED_S / frame_s)))
+        return min(usable_frames(clip), max(LEAST_FRAMES, round(TIMED_S / frame_s)))
 
     def lengths(self, clip: Clip, kernels: str) -> list[Subject]:
         """The one or two lengths at which a clip is timed, shorter first."""
@@ -164,6 +167,30 @@ class Session:
         """Record something that was not measured, and say it."""
         self.writer.write(Record("profile", "left_out", "", {}, (), {"step": step, **data}, (said,)))
         self.display.say(said)
+
+
+def y4m_file(clip: Clip) -> Path:
+    """The clip's file, made first where it is not there; of a video in a container, its first frames as Y4M.
+
+    Decoding such a video is no part of encoding, and FFmpeg's libraries in the process would slow a sampler down.
+    """
+    path = ensure(clip)
+    if path.suffix.lower() == ".y4m":
+        return path
+    source = Cropped(clip, first=0)
+    return ensure(
+        dataclasses.replace(
+            clip, name=f"{clip.name}_y4m", frames=usable_frames(clip), sha256=None, source=source, path=None
+        )
+    )
+
+
+def usable_frames(clip: Clip) -> int:
+    """Frames of a clip that are measured at most: all, or as many as the Y4M copy of a video in a container may hold."""
+    if cached_path(clip).suffix.lower() == ".y4m":
+        return clip.frames
+    frame_bytes = clip.width * clip.height * 3 // 2
+    return min(clip.frames, max(COPIED_BYTES // frame_bytes, LEAST_FRAMES))
 
 
 def calibrate(session: Session, kernels: str) -> Speed:

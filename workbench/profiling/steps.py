@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from workbench import child
-from workbench.corpus import Clip, ensure, tiny_version
+from workbench.corpus import Clip, tiny_version
 from workbench.encode import warm
 from workbench.errors import EnvironmentFault, OutputsDifferError, SubjectError
 from workbench.instruments import memory, output, spans, stacks, tiles, wall
 from workbench.kept import Kept
 from workbench.machine import cores
-from workbench.profiling.session import MOST_ROUNDS, Session, calibrate
+from workbench.profiling.session import MOST_ROUNDS, Session, calibrate, y4m_file
 from workbench.record import Record
 from workbench.repetition import Limits
 from workbench.subject import Subject
@@ -171,7 +171,7 @@ def measure_tiles(session: Session) -> None:
     kernels = session.settings.kernels[0]
     largest = max(session.settings.candidates, key=lambda clip: clip.width * clip.height)
     with session.budget.paused():
-        ensure(largest)
+        y4m_file(largest)
     clip = session.fitting(largest, kernels)
     deadline = session.budget.begin("tiles")
     one = _tiles_subject(session, clip, kernels, deadline - time.monotonic())
