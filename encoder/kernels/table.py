@@ -44,6 +44,7 @@ _EDGES = (u8s, i64, i64, i64, i64, u8s, i64, u8s, i64)  # dst, dst_at, stride, w
 _PAIR = i64(u8s, i64, i64, u8s, i64, i64, i64, i64)  # a, a_at, a_stride, b, b_at, b_stride, w, h -> figure
 _void = i64  # every kernel returns an int64, so that sets of all kinds agree; 0 where the contract names no result
 
+# fmt: off
 _DECLARED = [
     # --- intra prediction (spec 7.11.2): fills w x h samples of dst
     Slot("predict_dc", "intra", _void(*_EDGES, i64, i64), """
@@ -144,6 +145,7 @@ _DECLARED = [
         readable, CDEF_UNAVAILABLE where the specification says not available. pri_strength is already adjusted for luma variance,
         damping for the plane; sec_strength is 0, 1, 2 or 4; either strength may be 0."""),
 ]
+# fmt: on
 
 SLOTS: dict[str, Slot] = {slot.name: slot for slot in _DECLARED}
 FAMILIES: tuple[str, ...] = tuple(dict.fromkeys(slot.family for slot in _DECLARED))

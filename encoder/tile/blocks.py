@@ -54,3 +54,13 @@ def mark_decoded(t, plane, y, x, size, decoded):
 def info_at(t, mi_row, mi_col):
     """Index of a position in the block info."""
     return mi_row * t.mi_stride + mi_col
+
+
+def z_row(z):
+    """Row of an 8x8 unit on the Z curve of a superblock."""
+    return ((z >> 1) & 1) | ((z >> 2) & 2) | ((z >> 3) & 4)
+
+
+def z_col(z):
+    """Column of an 8x8 unit on the Z curve of a superblock."""
+    return (z & 1) | ((z >> 1) & 2) | ((z >> 2) & 4)

@@ -45,7 +45,7 @@ from encoder.tile.block import (
     quantizer_shift,
     transform_and_quantize,
 )
-from encoder.tile.blocks import block_4x4s, has_chroma, info_at, is_inside, mark_decoded
+from encoder.tile.blocks import block_4x4s, has_chroma, info_at, is_inside, mark_decoded, z_col, z_row
 from encoder.tile.coefs import coded_size, coefs_rate, txb_skip_cdf
 from encoder.tile.modes import (
     angle_delta_cdf,
@@ -113,7 +113,7 @@ def search_superblock(k, t, sb_row, sb_col):
     cost_8 = cost_16 = cost_32 = int64(0)
     flat_16 = flat_32 = False
     for z in range(64):
-        mi_row, mi_col = sb_row + _z_row(z) * 2, sb_col + _z_col(z) * 2
+        mi_row, mi_col = sb_row + z_row(z) * 2, sb_col + z_col(z) * 2
         if z & 15 == 0:
             flat_32 = _is_flat(k, t, mi_row, mi_col, 32)
         if z & 3 == 0:
@@ -123,11 +123,11 @@ def search_superblock(k, t, sb_row, sb_col):
         if z & 3 == 3:
             if not flat_32:
                 split_cost = int64(NO_COST) if flat_16 else cost_8
-                cost_16 += _merge(k, t, sb_row + _z_row(z - 3) * 2, sb_col + _z_col(z - 3) * 2, int64(2), split_cost)
+                cost_16 += _merge(k, t, sb_row + z_row(z - 3) * 2, sb_col + z_col(z - 3) * 2, int64(2), split_cost)
             cost_8 = int64(0)
         if z & 15 == 15:
             split_cost = int64(NO_COST) if flat_32 else cost_16
-            cost_32 += _merge(k, t, sb_row + _z_row(z - 15) * 2, sb_col + _z_col(z - 15) * 2, int64(3), split_cost)
+            cost_32 += _merge(k, t, sb_row + z_row(z - 15) * 2, sb_col + z_col(z - 15) * 2, int64(3), split_cost)
             cost_16 = int64(0)
     _merge(k, t, sb_row, sb_col, int64(4), cost_32)
 
@@ -144,14 +144,6 @@ def _is_busy(k, t, mi_row, mi_col, n):
     """Whether a source block varies so much that 4x4 blocks may pay."""
     at = t.origin[0] + mi_row * 4 * t.stride[0] + mi_col * 4
     return k.variance(t.src, at, t.stride[0], n, n) * 64 > n * n * t.ac_q * t.ac_q * BUSY_FACTOR
-
-
-def _z_row(z):
-    return ((z >> 1) & 1) | ((z >> 2) & 2) | ((z >> 3) & 4)
-
-
-def _z_col(z):
-    return (z & 1) | ((z >> 1) & 2) | ((z >> 2) & 4)
 
 
 def _partition_rate(t, mi_row, mi_col, block_size, partition):

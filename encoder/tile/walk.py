@@ -5,7 +5,7 @@ from numpy import int64
 from encoder.probe import DECISION, clock
 from encoder.spec import PARTITION_NONE, PARTITION_SPLIT
 from encoder.tile.block import code_block
-from encoder.tile.blocks import clear_block_decoded_flags, info_at
+from encoder.tile.blocks import clear_block_decoded_flags, info_at, z_col, z_row
 from encoder.tile.modes import write_partition
 from encoder.tile.search import search_superblock
 from encoder.tile.stress import draw, draw_block, draw_block_size
@@ -91,13 +91,3 @@ def draw_partition(t, mi_row, mi_col, block_size):
     if mi_row + half >= t.mi_rows or mi_col + half >= t.mi_cols:
         return block_size - 3
     return draw_block_size(t, block_size)
-
-
-def z_row(z):
-    """Row of an 8x8 unit on the Z curve of a superblock."""
-    return ((z >> 1) & 1) | ((z >> 2) & 2) | ((z >> 3) & 4)
-
-
-def z_col(z):
-    """Column of an 8x8 unit on the Z curve of a superblock."""
-    return (z & 1) | ((z >> 1) & 2) | ((z >> 2) & 4)
