@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-_RESERVE = 0.05  # for starting up and for writing the report
+_RESERVE = 0.08  # for starting up, for writing the report, and for steps that end a little late
 
 
 class Budget:

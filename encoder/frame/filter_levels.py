@@ -12,6 +12,8 @@ from encoder.intmath import clip3, round2
 from encoder.tables import table
 
 MAX_LOOP_FILTER = 63
+_DC_QLOOKUP: list[int] = table("dc_qlookup")[0].tolist()
+_AC_QLOOKUP: list[int] = table("ac_qlookup")[0].tolist()
 CDEF_SCALE = 10**13
 """What the coefficients below are multiplied with: as many decimals as the models have."""
 CDEF_MODELS = {
@@ -25,12 +27,12 @@ CDEF_MODELS = {
 
 def dc_q(q_idx: int) -> int:
     """Quantizer step of the DC coefficient, 8 bits (spec 7.12.2). q_idx is 0..255."""
-    return int(table("dc_qlookup")[0, q_idx])
+    return _DC_QLOOKUP[q_idx]
 
 
 def ac_q(q_idx: int) -> int:
     """Quantizer step of the AC coefficients, 8 bits (spec 7.12.2). q_idx is 0..255."""
-    return int(table("ac_qlookup")[0, q_idx])
+    return _AC_QLOOKUP[q_idx]
 
 
 def loop_filter_levels(base_q_idx: int) -> tuple[int, int, int, int]:

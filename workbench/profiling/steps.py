@@ -194,10 +194,10 @@ def _tiles_subject(session: Session, clip: Clip, kernels: str, seconds: float) -
     combinations = sum(min(count, cores()) for count in TILE_COUNTS)
     speed = session.speeds[kernels]
     frame_s = speed.per_pixel_s * clip.width * clip.height
-    affordable = (seconds / PLANNED_TILE_ROUNDS / combinations - speed.start_up_s) / frame_s
-    most = session.frames(clip, kernels)
+    affordable = int((seconds / PLANNED_TILE_ROUNDS / combinations - speed.start_up_s) / frame_s)
+    planned = session.frames(clip, kernels)
     return session.subject(
-        clip, kernels, most if session.settings.frames else min(max(int(affordable), LEAST_TILE_FRAMES), most)
+        clip, kernels, planned if session.settings.frames else max(min(affordable, planned), LEAST_TILE_FRAMES)
     )
 
 
