@@ -14,6 +14,7 @@ from workbench.encode import STREAM, encode, encode_with_stats
 from workbench.errors import SubjectError
 from workbench.files import sha256_of
 from workbench.record import Record
+from workbench.stats import median
 from workbench.subject import Subject, same_imports
 
 INSTRUMENT = "output"
@@ -27,7 +28,7 @@ def check(subject: Subject, folder: Path, timeout_s: float) -> list[Record]:
     _, stats = encode_with_stats(subject, folder, timeout_s, *more)
     stream = folder / STREAM
     verdict = _decode(stream, folder / RECONSTRUCTION, timeout_s)
-    verdict |= {"sha256": sha256_of(stream)}
+    verdict |= {"sha256": sha256_of(stream), "frame_s": median([frame["wall_s"] for frame in stats["frames"]])}
     equal = not verdict["message"] and verdict["frames"] == subject.frames
     return [
         _record(subject, "decodes", "", float(equal), verdict),

@@ -82,6 +82,7 @@ class Session:
 
     folder   working folder for streams and other files that are not kept
     speeds   by kernel set, as far as known
+    frame_s  seconds a frame by clip and kernel set, once one has been encoded
     faults   what went wrong in steps that the others do not need
     cut      whether the budget left something out
     """
@@ -93,6 +94,7 @@ class Session:
     budget: Budget
     folder: Path
     speeds: dict[str, Speed] = field(default_factory=dict)
+    frame_s: dict[tuple[str, str], float] = field(default_factory=dict)
     faults: list[WorkbenchError] = field(default_factory=list)
     cut: bool = False
 
@@ -124,7 +126,7 @@ class Session:
         """How many frames of a clip to encode: as the user said, or as many as make a timing worth it."""
         if self.settings.frames is not None:
             return min(self.settings.frames, usable_frames(clip))
-        frame_s = self.speeds[kernels].per_pixel_s * clip.width * clip.height
+        frame_s = self.frame_s.get((clip.name, kernels), self.speeds[kernels].per_pixel_s * clip.width * clip.height)
         return min(usable_frames(clip), max(LEAST_FRAMES, round(TIMED_S / frame_s)))
 
     def lengths(self, clip: Clip, kernels: str) -> list[Subject]:

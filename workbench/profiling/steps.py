@@ -78,6 +78,7 @@ def check(session: Session, pairs: list[Pair]) -> list[Pair]:
         with session.scratch() as folder:
             records = output.check(subject, folder, session.timeout_s(subject))
         session.writer.write(*records)
+        session.frame_s[clip.name, kernels] = records[0].data["frame_s"]
         if records[0].values == (1.0,):
             right.append((clip, kernels))
         else:
@@ -193,7 +194,7 @@ def _tiles_subject(session: Session, clip: Clip, kernels: str, seconds: float) -
     """The clip on one tile and thread, with as many frames as let all combinations be repeated a few times."""
     combinations = sum(min(count, cores()) for count in TILE_COUNTS)
     speed = session.speeds[kernels]
-    frame_s = speed.per_pixel_s * clip.width * clip.height
+    frame_s = session.frame_s.get((clip.name, kernels), speed.per_pixel_s * clip.width * clip.height)
     affordable = int((seconds / PLANNED_TILE_ROUNDS / combinations - speed.start_up_s) / frame_s)
     planned = session.frames(clip, kernels)
     return session.subject(
