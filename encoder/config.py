@@ -14,13 +14,37 @@ _MAX_UINT32 = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
+class SpeedPreset:
+    """How thoroughly the search looks; steps are quantizer steps, ac_q / 8.
+
+    flat_divisor  a block is not split if its variance a sample is at most the squared step by this
+    busy_factor   an 8x8 block is tried as four 4x4 ones from so many squared steps of variance a sample on
+    good_shift    only common modes are tried where one leaves at most 8 / 2**good_shift steps a sample
+    close_shift   the second best prediction is coded too if it costs at most 1 / 2**close_shift more
+    """
+
+    flat_divisor: int
+    busy_factor: int
+    good_shift: int
+    close_shift: int
+
+
+_THOROUGH, _FAST = SpeedPreset(16, 1, 8, 3), SpeedPreset(4, 2, 4, 5)
+
+
+def speed_preset(speed: int) -> SpeedPreset:
+    """The preset of a speed: 0 to 6 search thoroughly, 7 to 10 fast."""
+    return _THOROUGH if speed <= 6 else _FAST
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderConfig:
     """The settings of one encode. Raises ConfigError where one is out of range.
 
     width, height    visible luma samples, 8x8 to 4096x2304
     fps              frames per second, both terms below 2**32
     quantizer        base_q_idx, 1 (finest) to 255; 0 would be lossless, a mode that we do not have
-    speed            0 (smallest files) to 10 (fastest)
+    speed            0 to 6 search thoroughly, 7 to 10 fast
     tile_cols_log2   log2 of the number of tile columns asked for, as in the specification (5.9.15): the picture
     tile_rows_log2   is cut into at most so many, because a tile is whole superblocks of 64x64
     threads          tiles encoded at the same time

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from encoder import probe
 from encoder.compiled import compiled
-from encoder.config import EncoderConfig
+from encoder.config import EncoderConfig, speed_preset
 from encoder.frame import filters
 from encoder.frame.filter_levels import CdefStrengths, ac_q, cdef_strengths, dc_q, loop_filter_levels, sec_strength
 from encoder.frame.filters import FilterView
@@ -149,7 +149,7 @@ class FrameEncoder:
             tx_mode_select=choices.tx_mode_select, reduced_tx_set=choices.reduced_tx_set,
             disable_cdf_update=choices.disable_cdf_update, cdef_bits=_log2(len(choices.cdef)), dc_q=dc_q(q), ac_q=ac_q(q),
             rd_lambda=RD_LAMBDA_NUMERATOR * ac_q(q) ** 2, satd_lambda=SATD_LAMBDA_NUMERATOR * ac_q(q),
-            stress=self.config.stress_seed is not None, probe=self.config.probe,
+            **asdict(speed_preset(self.config.speed)), stress=self.config.stress_seed is not None, probe=self.config.probe,
             src=source.samples, rec=self.reconstruction.samples,
             origin=np.array(source.origin), stride=np.array(source.stride),
             cdef_idx=self._cdef_idx, cdf=cdfs, rate=np.zeros(cdfs.size, np.int32),

@@ -76,10 +76,8 @@ MODE_ORDER = np.array(
     [DC_PRED, V_PRED, H_PRED, SMOOTH_PRED, PAETH_PRED, D45_PRED, D135_PRED, D113_PRED, D157_PRED, D203_PRED, D67_PRED,
      SMOOTH_V_PRED, SMOOTH_H_PRED]
 )  # fmt: skip
-COMMON_MODES, GOOD_SHIFT = 5, 4
-"""The other modes are tried unless one of the first five leaves less than half a quantizer step (ac_q / 8) a sample."""
-CLOSE_SHIFT = 5
-"""The second best prediction is coded too if it costs at most 1 / 2**5 more than the best."""
+COMMON_MODES = 5
+"""The first of MODE_ORDER are always tried, the others unless one of these leaves little (config.SpeedPreset.good_shift)."""
 TYPICAL_ALL_ZERO_CONTEXT = 4
 """all_zero context assumed for transform blocks smaller than their block, whose neighbours the search does not track."""
 IDTX_LARGEST = 8
@@ -88,14 +86,10 @@ HALF_FROM_EOB = 4
 """The half transform size is tried where the whole one leaves at least so many coefficients."""
 COEFFICIENT_ERROR_SHIFT = 6
 """Up to 16x16, squared errors of coefficients are 64 times those of samples."""
-FLAT_DIVISOR = 4
-"""A block is flat if its variance a sample is at most the squared quantizer step (ac_q / 8) by this."""
 WHOLE_QUARTERS = np.array([0, 0, 2, 2, 3])
 """By level: of a block's quarters, so many must not have been split themselves for the whole to be tried."""
 SPLIT_FROM_EOB = 4
 """An 8x8 block is tried as four 4x4 ones where its luma has at least so many coefficients."""
-BUSY_FACTOR = 2
-"""An 8x8 block is tried as four 4x4 ones from so many squared quantizer steps of variance a sample on."""
 
 
 def rd_cost(t, distortion, rate):
@@ -137,13 +131,13 @@ def _is_flat(k, t, mi_row, mi_col, n):
     if mi_row * 4 + n > t.mi_rows * 4 or mi_col * 4 + n > t.mi_cols * 4:
         return False
     at = t.origin[0] + mi_row * 4 * t.stride[0] + mi_col * 4
-    return k.variance(t.src, at, t.stride[0], n, n) * 64 * FLAT_DIVISOR <= n * n * t.ac_q * t.ac_q
+    return k.variance(t.src, at, t.stride[0], n, n) * 64 * t.flat_divisor <= n * n * t.ac_q * t.ac_q
 
 
 def _is_busy(k, t, mi_row, mi_col, n):
     """Whether a source block varies so much that 4x4 blocks may pay."""
     at = t.origin[0] + mi_row * 4 * t.stride[0] + mi_col * 4
-    return k.variance(t.src, at, t.stride[0], n, n) * 64 > n * n * t.ac_q * t.ac_q * BUSY_FACTOR
+    return k.variance(t.src, at, t.stride[0], n, n) * 64 > n * n * t.ac_q * t.ac_q * t.busy_factor
 
 
 def _partition_rate(t, mi_row, mi_col, block_size, partition):
@@ -288,7 +282,7 @@ def _try_luma(k, t, mi_row, mi_col, block_size):
     first_cost = second_cost = int64(NO_COST)
     first = second = int64(DC_PRED)
     first_delta = int64(0)
-    good_enough = (n * n * t.ac_q) << (COST_BITS - GOOD_SHIFT)
+    good_enough = (n * n * t.ac_q) << (COST_BITS - t.good_shift)
     for i in range(INTRA_MODES):
         if i == COMMON_MODES and first_cost < good_enough:
             break
@@ -310,7 +304,7 @@ def _try_luma(k, t, mi_row, mi_col, block_size):
                 cost = _luma_satd_cost(k, t, x, y, n, first, delta, rate, have_above, have_left, filter_type)
                 if cost < first_cost:
                     first_cost, first_delta = cost, delta
-    if second_cost > first_cost + (first_cost >> CLOSE_SHIFT):
+    if second_cost > first_cost + (first_cost >> t.close_shift):
         second = int64(-1)
     return _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second, filter_type, mode_cdf)
 

@@ -50,7 +50,8 @@ class Tile(Record):
         # frame header
         **dict.fromkeys(("tx_mode_select", "reduced_tx_set", "disable_cdf_update", "cdef_bits", "dc_q", "ac_q"), i64),
         # how to decide
-        **dict.fromkeys(("rd_lambda", "satd_lambda", "stress", "probe"), i64),
+        **dict.fromkeys(("rd_lambda", "satd_lambda", "flat_divisor", "busy_factor", "good_shift", "close_shift"), i64),
+        **dict.fromkeys(("stress", "probe"), i64),
         # pictures: one layout for both
         "src": u8s, "rec": u8s, "origin": i64s, "stride": i64s,
         **BLOCK_INFO,

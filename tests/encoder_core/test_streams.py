@@ -76,6 +76,15 @@ def test_the_sets_write_identical_bytes(kind: str, quantizer: int) -> None:
     assert streams["numba"] == streams["numpy"] == streams["python"]
 
 
+def test_a_thorough_search_decodes_too_and_finds_something_else() -> None:
+    assert_shown_as_reconstructed("edges", 1, width=96, height=80, quantizer=60, speed=0)
+    thorough, fast = (
+        collect(encode(pictures("edges", 96, 80), EncoderConfig(width=96, height=80, quantizer=60, speed=speed)))
+        for speed in (0, 10)
+    )
+    assert thorough != fast
+
+
 def test_a_reconstruction_that_is_wrong_would_be_noticed() -> None:
     """The judge is awake: one sample off in one frame fails the comparison."""
     config = EncoderConfig(width=64, height=64)
