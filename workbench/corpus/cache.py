@@ -21,6 +21,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from workbench import files
 from workbench.corpus import y4m
 from workbench.corpus.clips import Clip, Cropped, Fetched, Generated, Stored
 from workbench.corpus.fetch import download
@@ -58,9 +59,8 @@ class _Stamp:
 
 
 def cache_folder() -> Path:
-    """$XDG_CACHE_HOME/workbench/corpus; as its specification says, a value that is no absolute path does not count."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "workbench" / "corpus"
+    """Where clips are kept."""
+    return files.cache_folder("corpus")
 
 
 def cached_path(clip: Clip) -> Path:
