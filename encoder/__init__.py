@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "Encoder": "encoder.stream",
     "EncoderConfig": "encoder.config",
     "Packet": "encoder.stream",
     "Picture": "encoder.picture",

@@ -23,6 +23,7 @@ Output files appear when they are whole, or not at all.
 examples:
   encoder clip.y4m -o clip.ivf
   encoder clip.mp4 -o clip.webm --quantizer 60 --tile-cols-log2 1 --psnr
+  encoder clip.y4m -o clip.ivf --keyint 60 --force-key 17,200
   ffmpeg -i clip.mov -pix_fmt yuv420p -f yuv4mpegpipe - | encoder - -o clip.mkv
   encoder clip.y4m -o clip.ivf --kernels numba,satd=mine.py:satd_fast
 
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="encoder",
         usage="encoder INPUT -o OUTPUT [options]\n       encoder --warm [--kernels SET]",
-        description="Encode video as AV1. Every frame is a key frame.",
+        description="Encode video as AV1.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -101,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_number(coding, "--threads", None, "tiles encoded at the same time; default: one per core")
     _add_number(coding, "--skip", 0, "leave out the first N frames of the input; default 0")
     _add_number(coding, "--limit", None, "encode at most N frames; default: all")
+
+    _add_structure(parser.add_argument_group("structure"))
 
     kernels = parser.add_argument_group("kernels")
     kernels.add_argument(
@@ -125,6 +128,31 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_number(group: argparse._ArgumentGroup, name: str, default: int | None, meaning: str) -> None:
     group.add_argument(name, metavar="N", type=int, default=default, help=meaning)
+
+
+def _add_structure(group: argparse._ArgumentGroup) -> None:
+    _add_number(group, "--keyint", 240, "a key frame every N frames at least; 1: every frame, 0: no limit; default 240")
+    _add_number(
+        group, "--min-keyint", None, "no key frame for a new scene before N frames; default 12, or --keyint if less"
+    )
+    group.add_argument("--no-scene-detection", action="store_true", help="no key frames for new scenes")
+    group.add_argument(
+        "--force-key",
+        metavar="LIST",
+        type=_frame_numbers,
+        default=(),
+        help="frames that become key frames in any case: numbers from 0 on, of what is encoded, with commas between",
+    )
+    group.add_argument(
+        "--low-latency", action="store_true", help="code frames in the order in which they are shown; takes more bytes"
+    )
+
+
+def _frame_numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of frame numbers like 0,30,75") from None
 
 
 def _usage_fault(options: argparse.Namespace) -> str | None:

@@ -35,7 +35,20 @@ from numba.core.untyped_passes import IRProcessing
 
 PACKAGE = __name__.partition(".")[0]
 PLAIN = tuple(
-    f"{PACKAGE}.{name}" for name in ("intmath", "tile", "frame.filters", "kernels.set_python", "kernels.set_numba")
+    f"{PACKAGE}.{name}"
+    for name in (
+        "intmath",
+        "tile",
+        "frame.filters",
+        "frame.cdef_costs",
+        "frame.restoration",
+        "frame.motion_field",
+        "frame.motion",
+        "frame.temporal_blocks",
+        "frame.order_hints",
+        "kernels.set_python",
+        "kernels.set_numba",
+    )
 )
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 KEPT_VERSIONS = 4

@@ -9,6 +9,8 @@ from encoder.tiling import Tiling, tile_limits
 MIN_WIDTH = MIN_HEIGHT = 8
 MAX_WIDTH, MAX_HEIGHT = 4096, 2304  # the largest picture that one tile can hold (MAX_TILE_WIDTH, MAX_TILE_AREA)
 MAX_THREADS = 1024
+MAX_FRAMES = 2**31 - 1  # of a stream: display indices and intervals are below
+DEFAULT_KEYINT, DEFAULT_MIN_KEYINT = 240, 12
 DEFAULT_FPS = Fraction(25)  # for inputs that do not say
 _MAX_UINT32 = 2**32 - 1
 
@@ -21,15 +23,34 @@ class SpeedPreset:
     busy_factor   an 8x8 block is tried as four 4x4 ones from so many squared steps of variance a sample on
     good_shift    only common modes are tried where one leaves at most 8 / 2**good_shift steps a sample
     close_shift   the second best prediction is coded too if it costs at most 1 / 2**close_shift more
+
+    Of inter frames:
+    smallest_level    of blocks: 1 is 8x8, 2 is 16x16
+    coded_candidates  how many of the ranked predictions are coded
+    near_vectors      how many NEARMV of a reference's motion vector stack are tried
+    pairs             1: one pair of references is tried, 2: all with the best single one
+    pair_modes        how many of the modes of a pair are tried
+    inter_tx_types    how many transform types are tried up to 16x16
+    intra_shift       intra prediction is tried from a SATD of 8 / 2**intra_shift steps a sample on
+    skip_split_rate   a block without coefficients is split if it costs more than so many 1/512 bit
     """
 
     flat_divisor: int
     busy_factor: int
     good_shift: int
     close_shift: int
+    smallest_level: int
+    coded_candidates: int
+    near_vectors: int
+    pairs: int
+    pair_modes: int
+    inter_tx_types: int
+    intra_shift: int
+    skip_split_rate: int
 
 
-_THOROUGH, _FAST = SpeedPreset(16, 1, 8, 3), SpeedPreset(4, 2, 4, 5)
+_THOROUGH = SpeedPreset(16, 1, 8, 3, 1, 2, 3, 2, 5, 5, 3, 4096)
+_FAST = SpeedPreset(4, 2, 4, 5, 1, 1, 1, 1, 4, 1, 2, 8192)
 
 
 def speed_preset(speed: int) -> SpeedPreset:
@@ -53,6 +74,12 @@ class EncoderConfig:
     stress_seed      draw every decision at random from this seed; None encodes in earnest
     psnr             measure every frame against its source
     full_range       samples use 0 to 255, not the studio range: told to displays, nothing else changes
+    keyint           frames from one key frame to the next, at most; 1: key frames only, 0: no limit
+    min_keyint       frames from a key frame to the next one that begins a scene, at least; not above keyint.
+                     None: 12, or keyint if that is less
+    scene_detection  the first frame of a scene becomes a key frame
+    forced_key_frames  display indices, from 0, of frames that become key frames in any case
+    low_latency      code in the order of display
     """
 
     width: int
@@ -68,6 +95,11 @@ class EncoderConfig:
     stress_seed: int | None = None
     psnr: bool = False
     full_range: bool = False
+    keyint: int = DEFAULT_KEYINT
+    min_keyint: int | None = None
+    scene_detection: bool = True
+    forced_key_frames: tuple[int, ...] = ()
+    low_latency: bool = False
 
     def __post_init__(self) -> None:
         fault = size_fault(self.width, self.height) or fps_fault(self.fps)
@@ -76,6 +108,12 @@ class EncoderConfig:
         _require_range("quantizer (base_q_idx)", self.quantizer, 1, 255, ": 0 is lossless, not supported yet")
         _require_range("speed", self.speed, 0, 10)
         _require_range("threads", self.threads, 1, MAX_THREADS)
+        _require_range("keyint", self.keyint, 0, MAX_FRAMES)
+        if self.min_keyint is not None:
+            why = f": it cannot exceed keyint, {self.keyint}" if self.keyint else ""
+            _require_range("min-keyint", self.min_keyint, 0, self.keyint or MAX_FRAMES, why)
+        for index in self.forced_key_frames:
+            _require_range("a forced key frame", index, 0, MAX_FRAMES - 1, ": frames count from 0")
         if self.stress_seed is not None:
             _require_range("stress seed", self.stress_seed, 0, 2**64 - 1)
         limits = tile_limits(self.width, self.height)
@@ -86,6 +124,13 @@ class EncoderConfig:
     def tiling(self) -> Tiling:
         """The tiles that the picture is cut into."""
         return Tiling.uniform(self.width, self.height, self.tile_cols_log2, self.tile_rows_log2)
+
+    @property
+    def least_keyint(self) -> int:
+        """min_keyint, its default filled in."""
+        if self.min_keyint is not None:
+            return self.min_keyint
+        return min(DEFAULT_MIN_KEYINT, self.keyint) if self.keyint else DEFAULT_MIN_KEYINT
 
     def _require_tiles(self, name: str, value: int, largest: int, direction: str) -> None:
         length = self.width if direction == "wide" else self.height

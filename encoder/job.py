@@ -2,10 +2,11 @@
 
 The encoder itself, and with it Numba, is imported after the files are open: what is wrong with them is said at once.
 
-The figures of --stats (schema 1) are seconds, bytes and dB. Of the totals, `start_up_s` reaches from the start of the
-process to the moment the encoder asks for its first picture, `compile_s` is spent on compiling (0 once that is in the
-cache), `input_s` and `output_s` on reading and writing, and `wall_s` is the whole, from the start of the process to the
-last frame's last byte.
+The figures of --stats (schema 2) are seconds, bytes and dB. `frames` has an entry for every coded frame, in coding order;
+each picture is coded once. Of the totals, `frames` counts pictures, `bytes` are those of the temporal units: the frames and
+little more. `start_up_s` reaches from the start of the process to the moment the encoder asks for its first picture,
+`compile_s` is spent on compiling (0 once that is in the cache), `input_s` and `output_s` on reading and writing, and
+`wall_s` is the whole, from the start of the process to the last frame's last byte.
 """
 
 import argparse
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from encoder.kernels.load import KernelSet
     from encoder.stream import Packet
 
-STATS_SCHEMA = 1
+STATS_SCHEMA = 2
 _OWN_WRITERS: dict[str, type[IvfWriter] | type[ObuWriter]] = {".ivf": IvfWriter, ".obu": ObuWriter}
 _CONTAINER_FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
 
@@ -121,8 +122,8 @@ def _encode(
             account.add(packet, config.psnr)
             with account.writing():
                 sink.write(packet)
-            progress.frames(len(account.frames), options.limit, account.frames_s)
-    if not account.frames:
+            progress.frames(account.shown, options.limit, account.frames_s)
+    if not account.shown:
         skipped = f" after the first {options.skip}" if options.skip else ""
         raise InputError(f"{options.input}: has no frames{skipped}")
     with account.writing():
@@ -187,7 +188,8 @@ class Sink:
 class Account:
     """What one run has spent and got so far.
 
-    frames              per frame, what the encoder says of it, and its error against the source where that is measured
+    frames              per coded frame, what the encoder says of it, and its error against the source where that is measured
+    shown, bytes        temporal units, each of which shows a picture, and their bytes
     input_s, output_s   seconds spent on reading and writing
     """
 
@@ -195,8 +197,9 @@ class Account:
         now = time.perf_counter()
         self._process_began = now - _process_age_s()
         self._frames_began = now
-        self._source: Picture | None = None
+        self._hidden: dict[int, dict[str, Any]] = {}  # frames whose pictures have not been shown, by display index
         self.frames: list[dict[str, Any]] = []
+        self.shown = self.bytes = 0
         self.input_s = self.output_s = 0.0
 
     @property
@@ -220,26 +223,30 @@ class Account:
         self.begin_frames()
         while True:
             began = time.perf_counter()
-            self._source = next(pictures, None)
+            picture = next(pictures, None)
             self.input_s += time.perf_counter() - began
-            if self._source is None:
+            if picture is None:
                 return
-            yield self._source
+            yield picture
 
     def add(self, packet: "Packet", measure: bool) -> None:
-        """Enter a frame; with `measure`, compare it with the picture that was read last, which is its source."""
-        frame = dict(packet.stats)
-        if measure:
-            assert self._source is not None, "a packet comes from a picture that was read"
-            frame["mse"] = quality.mse(self._source, packet.reconstruction)
-            frame["psnr"] = [quality.psnr(error) for error in frame["mse"]]
-        self.frames.append(frame)
+        """Enter a temporal unit; with `measure`, compare what it shows with its source."""
+        self.shown += 1
+        self.bytes += len(packet.data)
+        for stats in packet.frames:
+            frame = dict(stats)
+            self.frames.append(frame)
+            self._hidden[frame["display_index"]] = frame
+        shown = self._hidden.pop(packet.pts, None)
+        if measure and shown is not None:
+            shown["mse"] = quality.mse(packet.source, packet.reconstruction)
+            shown["psnr"] = [quality.psnr(error) for error in shown["mse"]]
 
     def figures(
         self, options: argparse.Namespace, config: EncoderConfig, kernels: "KernelSet", compile_s: float
     ) -> dict[str, Any]:
         """Everything that --stats writes."""
-        total: dict[str, Any] = {"frames": len(self.frames), "bytes": sum(frame["bytes"] for frame in self.frames)}
+        total: dict[str, Any] = {"frames": self.shown, "bytes": self.bytes}
         if config.psnr:
             errors = [frame["mse"] for frame in self.frames]
             total["psnr_of_mean_mse"] = quality.psnr_of_mean_mse(errors)
@@ -263,6 +270,8 @@ class Account:
             "interpreted": kernels.interpreted,
             "quantizer": config.quantizer,
             "speed": config.speed,
+            "keyint": config.keyint,
+            "low_latency": config.low_latency,
             "tiles": {"cols": tiling.cols, "rows": tiling.rows, "count": tiling.count},
             "threads": config.threads,
             "frames": self.frames,
@@ -284,6 +293,11 @@ def _config(options: argparse.Namespace, source: Source) -> EncoderConfig:
         probe=options.probe,
         psnr=options.psnr,
         full_range=source.full_range,
+        keyint=options.keyint,
+        min_keyint=options.min_keyint,
+        scene_detection=not options.no_scene_detection,
+        forced_key_frames=options.force_key,
+        low_latency=options.low_latency,
     )
     # A thread works on a tile: more threads than tiles would only stand by.
     return dataclasses.replace(config, threads=min(config.threads, config.tiling.count))

@@ -1,11 +1,13 @@
 """Pictures: 8-bit 4:2:0 samples in one flat array, addressed by origin and stride."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 # The largest superblock we use: a walk over whole superblocks never leaves the allocated area.
 ALIGNMENT_PX = 64
+# Samples that a reference picture has around the allocated area: no prediction reads farther (tile/inter_predict.py).
+REF_BORDER = 80
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +61,14 @@ class Picture:
             plane_width=(width, chroma_width, chroma_width),
             plane_height=(height, chroma_height, chroma_height),
         )
+
+    @classmethod
+    def allocate_row(cls, count: int, width: int, height: int, border: int) -> "list[Picture]":
+        """`count` pictures of one layout, one behind the other in one array: picture i begins at i * samples.size of it."""
+        first = cls.allocate(width, height, border)
+        size = first.samples.size
+        store = np.zeros(count * size, np.uint8)
+        return [replace(first, samples=store[i * size : (i + 1) * size]) for i in range(count)]
 
     def plane(self, p: int) -> np.ndarray:
         """The visible samples of plane `p`: a view of shape (plane_height[p], plane_width[p])."""

@@ -1,61 +1,162 @@
-"""From pictures to temporal units: the whole story of an encode."""
+"""From pictures to temporal units: the whole story of an encode.
+
+pictures -> Lookahead: copies, key frames -> Gop: plans in coding order -> FrameEncoder -> temporal units
+"""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from encoder.compiled import CompileWatch
 from encoder.config import EncoderConfig
-from encoder.frame.frame import FrameChoices, FrameEncoder, FrameResult
+from encoder.frame.choices import FrameChoices, choose
+from encoder.frame.frame import FrameEncoder, FrameResult
+from encoder.frame.gop import FramePlan, Gop, Plan
+from encoder.frame.lookahead import Lookahead
 from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
+from encoder.spec import KEY_FRAME
+
+WARM_UP_PICTURES = 3
+"""A key frame, a hidden frame and a leaf between them: all that there is to compile."""
 
 
 @dataclass(frozen=True)
 class Packet:
-    """One temporal unit.
+    """One temporal unit: any number of hidden frames and the one that is shown, or a header that shows a hidden one.
 
     data            low-overhead OBUs, the temporal delimiter first
-    pts             the picture's number in display order
+    pts             the number of the picture that is shown, in display order; packets come in this order
     is_key          whether decoding can begin here
-    reconstruction  the decoder's picture; valid until the next packet is asked for
-    stats           the frame's entry in the --stats file
+    reconstruction  the picture that a decoder shows; valid until the next packet is asked for
+    source          a copy of the picture that it stands for
+    frames          the entries in the --stats file of the frames that are coded in it
     """
 
     data: bytes
     pts: int
     is_key: bool
     reconstruction: Picture
-    stats: dict[str, Any]
+    source: Picture
+    frames: list[dict[str, Any]]
+
+
+class Encoder:
+    """Pictures in by `send`, packets out by `receive`; `flush` says that no picture follows. `encode` shows how to use it.
+
+    A packet comes up to 16 pictures late, with low latency one, and none without scene detection. Frames are coded in
+    `receive`; who asks for all packets there are before the next picture keeps few pictures in memory.
+    Raises KernelError for a kernel set that cannot be used.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        kernels = load_kernels(config.kernels)
+        self.config = config
+        self._lookahead = Lookahead(config, kernels.kernels)
+        self._gop = Gop(config.low_latency)
+        self._frame_encoder = FrameEncoder(config, kernels)
+        self._plans: deque[Plan] = deque()
+        self._frames: list[dict[str, Any]] = []  # coded in the temporal unit that is not complete yet
+        self._lookahead_s = 0.0
+        self._flushed = False
+
+    def __enter__(self) -> Encoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads; nothing can be received any more."""
+        self._frame_encoder.close()
+
+    def send(self, picture: Picture) -> None:
+        """Take the next picture in display order; it is copied.
+
+        Raises ValueError for a picture of another size, and after `flush`.
+        """
+        if self._flushed:
+            raise ValueError("a picture is sent after flush")
+        if (picture.width, picture.height) != (self.config.width, self.config.height):
+            size = f"{self.config.width}x{self.config.height}"
+            raise ValueError(f"a picture of {picture.width}x{picture.height} is sent to an encoder of {size}")
+        began = time.perf_counter()
+        self._plan(self._lookahead.send(picture))
+        self._lookahead_s += time.perf_counter() - began
+
+    def flush(self) -> None:
+        """No picture follows: what has been sent can be received to the end."""
+        if not self._flushed:
+            self._plan(self._lookahead.flush())
+            self._plans += self._gop.flush()
+            self._flushed = True
+
+    def receive(self) -> Packet | None:
+        """The next packet; None where more pictures are needed for one, or after `flush`, where there are no more."""
+        while self._plans:
+            plan = self._plans.popleft()
+            if isinstance(plan, FramePlan):
+                unit = self._encode(plan)
+            else:
+                unit = self._frame_encoder.show_existing(plan).unit
+            if unit is not None:
+                return self._packet(plan, unit)
+        return None
+
+    def _plan(self, decisions: list[bool]) -> None:
+        for is_key in decisions:
+            self._plans += self._gop.add(is_key)
+
+    def _encode(self, plan: FramePlan) -> bytes | None:
+        began = time.perf_counter()
+        choices = choose(self.config, plan)
+        result = self._frame_encoder.encode(self._lookahead[plan.display_index], plan, choices)
+        # The frame that is coded next pays for the lookahead's work since the last one.
+        result.stages_s["lookahead"] = self._lookahead_s
+        wall_s = time.perf_counter() - began + self._lookahead_s
+        self._lookahead_s = 0.0
+        self._frames.append(_frame_stats(plan, choices, result, wall_s))
+        return result.unit
+
+    def _packet(self, plan: Plan, unit: bytes) -> Packet:
+        frames, self._frames = self._frames, []
+        source = self._lookahead[plan.display_index].picture
+        self._lookahead.release(plan.display_index)
+        is_key = isinstance(plan, FramePlan) and plan.frame_type == KEY_FRAME
+        return Packet(unit, plan.display_index, is_key, self._frame_encoder.reconstruction, source, frames)
 
 
 def encode(pictures: Iterable[Picture], config: EncoderConfig) -> Iterator[Packet]:
-    """Encode pictures in display order, each a key frame. A picture may be reused by its owner once its packet is out.
+    """Encode pictures in display order. A picture may be reused by its owner once the next one is asked for.
 
     Raises KernelError for a kernel set that cannot be used.
     """
-    encoder = FrameEncoder(config, load_kernels(config.kernels))
-    try:
-        for index, picture in enumerate(pictures):
-            began = time.perf_counter()
-            picture.extend_edges()
-            result = encoder.encode(picture, index, FrameChoices.of_quantizer(config.quantizer))
-            stats = frame_stats(index, config.quantizer, result, time.perf_counter() - began)
-            yield Packet(result.data, index, True, encoder.reconstruction, stats)
-    finally:
-        encoder.close()
+    with Encoder(config) as encoder:
+        for picture in pictures:
+            encoder.send(picture)
+            yield from iter(encoder.receive, None)
+        encoder.flush()
+        yield from iter(encoder.receive, None)
 
 
-def frame_stats(index: int, quantizer: int, result: FrameResult, wall_s: float) -> dict[str, Any]:
-    """A frame's entry in the --stats file."""
+def _frame_stats(plan: FramePlan, choices: FrameChoices, result: FrameResult, wall_s: float) -> dict[str, Any]:
+    """A coded frame's entry in the --stats file."""
     return {
-        "index": index,
-        "type": "key",
-        "bytes": len(result.data),
-        "quantizer": quantizer,
+        "display_index": plan.display_index,
+        "type": "key" if plan.frame_type == KEY_FRAME else "inter",
+        "layer": plan.layer,
+        "mini_gop": plan.mini_gop,
+        "shown": plan.show_frame,
+        "quantizer": choices.base_q_idx,
+        "bytes": result.frame_bytes,
+        "bits": result.bits,
         "wall_s": wall_s,
         "stages_s": result.stages_s,
         "tiles": result.tiles,
@@ -68,5 +169,5 @@ def warm(kernels: str, on_function: Callable[[str], None]) -> None:
     Raises KernelError for a kernel set that cannot be used.
     """
     CompileWatch(on_function)
-    for _ in encode([Picture.allocate(64, 64)], EncoderConfig(width=64, height=64, kernels=kernels)):
+    for _ in encode([Picture.allocate(64, 64)] * WARM_UP_PICTURES, EncoderConfig(width=64, height=64, kernels=kernels)):
         pass

@@ -65,7 +65,16 @@ FLOORS = {
 MEASURED_FROM_INSIDE = ("encoder.kernels", "encoder.probe", "encoder.compiled", "encoder.errors", "encoder.tiling")
 # These run in the encoder's process: they are the encoder, watched.
 INSIDE = ("workbench.instruments.inside",)
-PLAIN_SUBSET = ("encoder.tile", "encoder.frame.filters", "encoder.kernels.set_")
+PLAIN_SUBSET = (
+    "encoder.tile",
+    "encoder.frame.filters",
+    "encoder.frame.cdef_costs",
+    "encoder.frame.restoration",
+    "encoder.frame.motion_field",
+    "encoder.frame.motion",
+    "encoder.frame.temporal_blocks",
+    "encoder.kernels.set_",
+)
 
 
 def modules(package: str) -> dict[str, Path]:

@@ -12,6 +12,7 @@ holds for all edges of a plane and direction.
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy import int64
 
 from encoder.byref import Record, i8s, i64, i64s, u8s
 from encoder.intmath import msb
@@ -82,6 +83,19 @@ def cdef_frame(k, f, source):
     return cdef_rows(k, f, source, 0, superblock_rows(f))
 
 
+def squared_error(k, f, source, plane):
+    """Sum of squared differences of the visible samples of a plane to `source`, a picture laid out like f.samples."""
+    sub = 1 if plane > 0 else 0
+    width, height = (f.width + sub) >> sub, (f.height + sub) >> sub
+    total = int64(0)
+    for y in range(0, height, 64):
+        for x in range(0, width, 64):
+            at = f.origin[plane] + y * f.stride[plane] + x
+            w, h = min(64, width - x), min(64, height - y)
+            total += k.sse(f.samples, at, f.stride[plane], source, at, f.stride[plane], w, h)
+    return total
+
+
 def superblock_rows(f):
     """Number of superblock rows of the frame."""
     return (f.mi_rows + SB_MI - 1) // SB_MI
@@ -95,23 +109,35 @@ def deblock_rows(k, f, pass_number, sb_row_start, sb_row_end):
     if f.loop_filter_level[0] == 0 and f.loop_filter_level[1] == 0:
         return 0
     for plane in range(3):
-        # Spec 7.14.5 without segments and deltas.
-        level = f.loop_filter_level[plane + 1 if plane > 0 else pass_number]
-        if level == 0:
-            continue
-        sub = 1 if plane > 0 else 0
-        # What is on screen, in units of 4x4 samples of the plane.
-        rows = (((f.height + 3) >> 2) + sub) >> sub
-        cols = (((f.width + 3) >> 2) + sub) >> sub
-        for sb_row in range(sb_row_start, sb_row_end):
-            top = (sb_row * SB_MI) >> sub
-            bottom = min(rows, top + (SB_MI >> sub))
-            # Lines run along the edges. The picture's own border is none.
-            vertical = pass_number == 0
-            lines = (1, cols) if vertical else (max(1, top), bottom)
-            first, end = (top, bottom) if vertical else (0, cols)
-            for line in range(lines[0], lines[1]):
-                _deblock_line(k, f, plane, vertical, level, line, first, end)
+        _deblock_plane_rows(k, f, plane, pass_number, sb_row_start, sb_row_end)
+    return 0
+
+
+def deblock_plane(k, f, plane):
+    """Loop filter process (spec 7.14.1) of one plane, whatever the levels of the others: to try a level."""
+    for pass_number in range(2):
+        _deblock_plane_rows(k, f, plane, pass_number, 0, superblock_rows(f))
+    return 0
+
+
+def _deblock_plane_rows(k, f, plane, pass_number, sb_row_start, sb_row_end):
+    # Spec 7.14.5 without segments and deltas.
+    level = f.loop_filter_level[plane + 1 if plane > 0 else pass_number]
+    if level == 0:
+        return 0
+    sub = 1 if plane > 0 else 0
+    # What is on screen, in units of 4x4 samples of the plane.
+    rows = (((f.height + 3) >> 2) + sub) >> sub
+    cols = (((f.width + 3) >> 2) + sub) >> sub
+    for sb_row in range(sb_row_start, sb_row_end):
+        top = (sb_row * SB_MI) >> sub
+        bottom = min(rows, top + (SB_MI >> sub))
+        # Lines run along the edges. The picture's own border is none.
+        vertical = pass_number == 0
+        lines = (1, cols) if vertical else (max(1, top), bottom)
+        first, end = (top, bottom) if vertical else (0, cols)
+        for line in range(lines[0], lines[1]):
+            _deblock_line(k, f, plane, vertical, level, line, first, end)
     return 0
 
 
@@ -197,7 +223,7 @@ def _cdef_superblock(k, f, source, mi_row, mi_col, idx, padded, found):
     # Without strength CDEF changes nothing.
     if y_pri + y_sec + uv_pri + uv_sec == 0:
         return 0
-    if _find_directions(k, f, source, mi_row, mi_col, y_pri + uv_pri, found) == 0:
+    if find_directions(k, f, source, mi_row, mi_col, y_pri + uv_pri, found) == 0:
         return 0
     for plane in range(3):
         pri_strength, sec_strength = (uv_pri, uv_sec) if plane > 0 else (y_pri, y_sec)
@@ -206,7 +232,7 @@ def _cdef_superblock(k, f, source, mi_row, mi_col, idx, padded, found):
     return 0
 
 
-def _find_directions(k, f, source, mi_row, mi_col, any_pri_strength, found):
+def find_directions(k, f, source, mi_row, mi_col, any_pri_strength, found):
     """Fill `found`; returns the number of blocks to be filtered. Directions matter to the primary filter alone."""
     count = 0
     for i in range(64):
@@ -229,7 +255,7 @@ def _is_skipped(f, mi):
 
 def _cdef_plane(k, f, source, plane, mi_row, mi_col, pri_strength, sec_strength, padded, found):
     """CDEF filter process (spec 7.15.3) on the found blocks in one plane of a 64x64 area."""
-    _pad(f, source, plane, mi_row, mi_col, padded)
+    pad_area(f, source, plane, mi_row, mi_col, padded)
     stride = f.stride[plane]
     side = 4 if plane > 0 else 8
     damping = f.cdef_damping - 1 if plane > 0 else f.cdef_damping
@@ -237,7 +263,7 @@ def _cdef_plane(k, f, source, plane, mi_row, mi_col, pri_strength, sec_strength,
     for i in range(64):
         if found[i] < 0:
             continue
-        strength = pri_strength if plane > 0 else _adjusted_strength(pri_strength, found[i] >> 3)
+        strength = pri_strength if plane > 0 else adjusted_strength(pri_strength, found[i] >> 3)
         if strength + sec_strength == 0:
             continue
         # For 4:2:0 chroma Cdef_Uv_Dir is the identity.
@@ -262,7 +288,7 @@ def _cdef_plane(k, f, source, plane, mi_row, mi_col, pri_strength, sec_strength,
     return 0
 
 
-def _adjusted_strength(pri_strength, variance):
+def adjusted_strength(pri_strength, variance):
     """Steps 4 and 5 of spec 7.15.1: luma blocks with a clear direction are filtered more."""
     if variance == 0:
         return 0
@@ -270,7 +296,7 @@ def _adjusted_strength(pri_strength, variance):
     return (pri_strength * (4 + variance_strength) + 8) >> 4
 
 
-def _pad(f, source, plane, mi_row, mi_col, padded):
+def pad_area(f, source, plane, mi_row, mi_col, padded):
     """Copy a 64x64 area of a plane and its border to `padded`; what is outside the frame's mi area is not available."""
     sub = 1 if plane > 0 else 0
     rows, cols = (4 * f.mi_rows) >> sub, (4 * f.mi_cols) >> sub

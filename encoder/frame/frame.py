@@ -1,7 +1,8 @@
-"""One frame: tiles over the frame's memory, in parallel; then the filters over the whole of it; then its bytes.
+"""One frame: tiles over the frame's memory, in parallel; the filters over the whole of it; then the tiles' bytes.
 
-FrameEncoder owns everything that lives from frame to frame: two pictures, the block info, the tiles' memory. Tiles are views
-over it, and nothing of one is written by another. They are done before the filters begin.
+FrameEncoder owns everything that lives from frame to frame: a row of pictures, the reference slots, the block info, the tiles'
+memory. Tiles are views over it, and nothing of one is written by another. They are done before the filters begin; when
+these are chosen, the symbols that the tiles have recorded become bytes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -18,69 +19,82 @@ import numpy as np
 
 from encoder import probe
 from encoder.compiled import compiled
-from encoder.config import EncoderConfig, speed_preset
-from encoder.frame import filters
-from encoder.frame.filter_levels import CdefStrengths, ac_q, cdef_strengths, dc_q, loop_filter_levels, sec_strength
+from encoder.config import EncoderConfig
+from encoder.frame import cdef_costs, filters, motion_field
+from encoder.frame.cdef_search import search_cdef
+from encoder.frame.choices import FrameChoices
+from encoder.frame.filter_levels import CdefStrengths, ac_q, dc_q, sec_strength
 from encoder.frame.filters import FilterView
+from encoder.frame.gop import FramePlan, ShowExisting
 from encoder.frame.headers import FrameHeader, SequenceHeader
-from encoder.frame.obu import frame_unit, sequence_header_unit, temporal_unit
+from encoder.frame.lookahead import LookaheadPicture
+from encoder.frame.motion_field import MotionField, motion_cells
+from encoder.frame.motion_search import LumaPyramid, Motion, MotionSearch
+from encoder.frame.obu import TemporalUnits, biggest_tile, frame_unit
+from encoder.frame.order_hints import get_relative_dist, skip_mode_frame
+from encoder.frame.references import Reference, References
 from encoder.kernels.load import KernelSet
-from encoder.picture import Picture
+from encoder.picture import REF_BORDER, Picture
+from encoder.spec import (
+    INTER_FRAME,
+    LAST_FRAME,
+    NUM_REF_FRAMES,
+    PRIMARY_REF_NONE,
+    TOTAL_REFS_PER_FRAME,
+)
 from encoder.tile import cdf, walk
-from encoder.tile.state import Tile, block_info, tile_memory
-from encoder.tile.symbol import OVERFLOW
+from encoder.tile.state import FINISHING_TOKENS, Tile, block_info, tile_memory, token_memory
+from encoder.tile.symbol import RATE_BITS, SYNTAX_CLASSES, TOKENS
 from encoder.tiling import Tile as TileArea
 
-RD_LAMBDA_NUMERATOR, SATD_LAMBDA_NUMERATOR = 30, 1400
-"""Lambda in units of 1 / 2**14: 0.1155 * (ac_q / 8)**2 for squared errors, its root (0.34 * ac_q / 8) twice for SATD, which is
-about twice the absolute error."""
-
-
-@dataclass(frozen=True)
-class FrameChoices:
-    """What a frame's header says beyond its size; by default chosen from the quantizer."""
-
-    base_q_idx: int
-    loop_filter_level: tuple[int, int, int, int]
-    cdef: tuple[CdefStrengths, ...]
-    loop_filter_sharpness: int = 0
-    tx_mode_select: bool = True
-    reduced_tx_set: bool = False
-    disable_cdf_update: bool = False
-
-    @classmethod
-    def of_quantizer(cls, base_q_idx: int) -> FrameChoices:
-        """Filters as strong as the quantizer asks for, one CDEF strength for the frame."""
-        return cls(base_q_idx, loop_filter_levels(base_q_idx), (cdef_strengths(base_q_idx),))
+BUFFERS = NUM_REF_FRAMES + 2
+"""Pictures: the reference slots, the frame that is being coded, the one that was shown last."""
 
 
 class PlainCode(NamedTuple):
     """The entry points of the plain code: functions of (kernels, record)."""
 
     encode_tile: Callable[..., Any]
+    finish_tile: Callable[..., Any]
     deblock_frame: Callable[..., Any]
     cdef_frame: Callable[..., Any]
+    cdef_costs: Callable[..., Any]
+    estimate_motion_field: Callable[..., Any]
+    save_motion_vectors: Callable[..., Any]
 
 
 @cache
 def plain_code(interpreted: bool) -> PlainCode:
-    """The walk and the frame filters, as they stand or compiled."""
-    if interpreted:
-        return PlainCode(walk.encode_tile, filters.deblock_frame, filters.cdef_frame)
-    return PlainCode(compiled(walk, "encode_tile"), compiled(filters, "deblock_frame"), compiled(filters, "cdef_frame"))
+    """The walk, the frame filters and the motion field, as they stand or compiled."""
+    places = (
+        (walk, "encode_tile"),
+        (walk, "finish_tile"),
+        (filters, "deblock_frame"),
+        (filters, "cdef_frame"),
+        (cdef_costs, "cdef_costs"),
+        (motion_field, "estimate_motion_field"),
+        (motion_field, "save_motion_vectors"),
+    )
+    return PlainCode(*(getattr(module, name) if interpreted else compiled(module, name) for module, name in places))
 
 
 @dataclass
 class FrameResult:
-    """A coded frame: its temporal unit, and what it took."""
+    """A coded frame, or one shown from its slot.
 
-    data: bytes
+    unit         the temporal unit that it ends; None for a hidden frame
+    header_bytes, payload_bytes   of its OBU: tiles, and all else
+    """
+
+    unit: bytes | None
+    frame_bytes: int
     stages_s: dict[str, float] = field(default_factory=dict)
     tiles: list[dict[str, Any]] = field(default_factory=list)
+    bits: dict[str, float] = field(default_factory=dict)
 
 
 class FrameEncoder:
-    """Encodes key frames of one size, one after the other. `reconstruction` is the decoder's picture of the last one."""
+    """Encodes the frames of one stream in coding order. `reconstruction` is the decoder's picture of the last one."""
 
     def __init__(self, config: EncoderConfig, kernels: KernelSet):
         self.config = config
@@ -88,14 +102,27 @@ class FrameEncoder:
         self._code = plain_code(kernels.interpreted)
         self._tiling = config.tiling
         self._sequence = SequenceHeader.of(self._tiling, config.fps, config.full_range)
+        self._sequence = replace(self._sequence, enable_ref_frame_mvs=True)
+        self._units = TemporalUnits(self._sequence)
         self._areas = list(self._tiling.tiles())
-        self.reconstruction = Picture.allocate(config.width, config.height)
-        self._deblocked = np.empty_like(self.reconstruction.samples)
+        self._pictures = Picture.allocate_row(BUFFERS, config.width, config.height, REF_BORDER)
+        self._references = References(self._sequence.order_hint_bits, BUFFERS)
+        self._pyramids: list[LumaPyramid | None] = [None] * BUFFERS
+        self._motion_search = MotionSearch(kernels, config.width, config.height)
+        self._shown: int | None = None
+        self._deblocked = np.empty_like(self._pictures[0].samples)
         self._mi_rows, self._mi_cols = self._tiling.mi_row_starts[-1], self._tiling.mi_col_starts[-1]
         self._sb_rows, self._sb_cols = -(-self._mi_rows // 16), -(-self._mi_cols // 16)
         self._mi_stride = self._sb_cols * 16
         self._info = block_info(self._sb_rows * 16, self._mi_stride)
         self._cdef_idx = np.zeros(self._sb_rows * self._sb_cols, np.int8)
+        cells = motion_cells(self._mi_rows, self._mi_cols)
+        self._motion = {
+            "saved_ref_frame": np.zeros(BUFFERS * cells, np.int8),
+            "saved_mv": np.zeros(BUFFERS * cells * 2, np.int16),
+            "motion_field": np.zeros(TOTAL_REFS_PER_FRAME * cells * 2, np.int16),
+            "spans": np.zeros(cells, np.uint8),
+        }
         self._memory = [tile_memory(self._mi_stride, _luma_samples(area)) for area in self._areas]
         self._ticks_per_s = probe.ticks_per_second(kernels.interpreted) if config.probe else 1.0
         workers = min(config.threads, len(self._areas))
@@ -107,67 +134,231 @@ class FrameEncoder:
         if self._threads is not None:
             self._threads.shutdown()
 
-    def encode(self, source: Picture, order_hint: int, choices: FrameChoices) -> FrameResult:
-        """Encode one frame; `source` has its edges extended."""
-        result = FrameResult(b"")
+    @property
+    def reconstruction(self) -> Picture:
+        """The picture that was coded or shown last; valid until the next frame begins."""
+        assert self._shown is not None, "a frame has been coded"
+        return self._pictures[self._shown]
+
+    def encode(self, source: LookaheadPicture, plan: FramePlan, choices: FrameChoices) -> FrameResult:
+        """Encode one frame."""
+        result = FrameResult(None, 0)
+        job = self._begin(source.picture, plan, choices)
+        self._pyramids[job.buffer] = source.pyramid
+        with _timed(result.stages_s, "motion"):
+            job.search_view = self._search_view(job)
         with _timed(result.stages_s, "tiles"):
-            encode_tile = partial(self._encode_tile, source=source, choices=choices)
-            run = self._threads.map if self._threads is not None else map
-            tiles = list(run(encode_tile, range(len(self._areas))))
-        result.tiles = [figures for _, figures in tiles]
-        self._filter(choices, result.stages_s)
+            self._each_tile(partial(self._encode_tile, job))
+        self._filter(job, result.stages_s)
+        with _timed(result.stages_s, "entropy"):
+            tiles = self._each_tile(partial(self._finish_tile, job))
         with _timed(result.stages_s, "headers"):
-            header = self._frame_header(choices, order_hint)
-            frame = frame_unit(self._sequence, header, [data for data, _ in tiles])
-            result.data = temporal_unit([sequence_header_unit(self._sequence), frame])
+            data = [tile for tile, _ in tiles]
+            result.tiles = [figures for _, figures in tiles]
+            result.bits = _bits_by_class(self._memory)
+            obu = frame_unit(self._sequence, job.header, data)
+            result.frame_bytes = len(obu)
+            result.unit = self._units.add_frame(job.header, obu)
+            self._keep(job, self._memory[biggest_tile(data)]["cdf"])
         return result
 
-    def _encode_tile(self, index: int, source: Picture, choices: FrameChoices) -> tuple[bytes, dict[str, Any]]:
-        began, memory = time.perf_counter(), self._memory[index]
-        size = self._code.encode_tile(self._kernels, self._tile(index, source, choices))
-        while memory["coder"][OVERFLOW]:
-            # A tile may, in theory, take any number of bytes: once more with twice the room.
-            memory["out"] = np.zeros(2 * memory["out"].size, np.uint16)
-            size = self._code.encode_tile(self._kernels, self._tile(index, source, choices))
+    def show_existing(self, plan: ShowExisting) -> FrameResult:
+        """Show a hidden frame."""
+        self._show(self._references.show_existing(plan.slot).buffer)
+        unit = self._units.add_existing(plan.slot)
+        return FrameResult(unit, len(unit))
+
+    def _show(self, buffer: int) -> None:
+        """Let go of the picture that was shown last, and hold another one."""
+        self._references.hold(buffer)
+        if self._shown is not None:
+            self._references.release(self._shown)
+        self._shown = buffer
+
+    def _begin(self, source: Picture, plan: FramePlan, choices: FrameChoices) -> _Job:
+        """What all tiles of a frame share."""
+        references = self._references
+        bits = self._sequence.order_hint_bits
+        order_hint = plan.display_index % (1 << bits)
+        is_inter = plan.frame_type == INTER_FRAME
+        order_hints = references.order_hints(plan.ref_frame_idx) if is_inter else (0,) * TOTAL_REFS_PER_FRAME
+        skip_mode = skip_mode_frame(bits, order_hint, order_hints) if is_inter and choices.reference_select else None
+        header = FrameHeader(
+            tiling=self._tiling,
+            base_q_idx=choices.base_q_idx,
+            frame_type=plan.frame_type,
+            show_frame=plan.show_frame,
+            showable_frame=not plan.show_frame,
+            error_resilient_mode=choices.error_resilient_mode,
+            order_hint=order_hint,
+            primary_ref_frame=PRIMARY_REF_NONE if choices.error_resilient_mode else plan.primary_ref_frame,
+            refresh_frame_flags=plan.refresh_frame_flags,
+            ref_order_hint=references.ref_order_hint,
+            ref_frame_idx=plan.ref_frame_idx,
+            allow_high_precision_mv=is_inter and choices.allow_high_precision_mv,
+            interpolation_filter=choices.interpolation_filter,
+            use_ref_frame_mvs=is_inter and choices.use_ref_frame_mvs and not choices.error_resilient_mode,
+            reference_select=is_inter and choices.reference_select,
+            skip_mode_present=skip_mode is not None and choices.skip_mode,
+            disable_cdf_update=choices.disable_cdf_update,
+            disable_frame_end_update_cdf=choices.disable_cdf_update,
+            loop_filter_level=choices.loop_filter_level,
+            loop_filter_sharpness=choices.loop_filter_sharpness,
+            tx_mode_select=choices.tx_mode_select,
+            reduced_tx_set=choices.reduced_tx_set,
+        )
+        primary = header.primary_ref_frame
+        cdfs = (
+            cdf.default_cdfs(choices.base_q_idx)
+            if primary == PRIMARY_REF_NONE
+            else references.load_cdfs(plan.ref_frame_idx[primary])
+        )
+        job = _Job(source, plan, choices, header, references.take_buffer(), cdfs, skip_mode or (0, 0))
+        if header.use_ref_frame_mvs:
+            self._code.estimate_motion_field(self._motion_view(job))
+        return job
+
+    def _each_tile(self, work: Callable[[int], Any]) -> list[Any]:
+        run = self._threads.map if self._threads is not None else map
+        return list(run(work, range(len(self._areas))))
+
+    def _encode_tile(self, job: _Job, index: int) -> None:
+        """Decide and reconstruct a tile; its symbols are left in its memory."""
+        memory = self._memory[index]
+        memory["spans"][:] = 0
+        tile = self._tile(index, job)
+        self._code.encode_tile(self._kernels, tile)
+        while memory["coder"][TOKENS] > memory["tokens"].size - FINISHING_TOKENS:
+            # A tile may, in theory, take any number of symbols: once more with room for them.
+            memory |= token_memory(int(memory["coder"][TOKENS]))
+            tile = self._tile(index, job)
+            self._code.encode_tile(self._kernels, tile)
+        job.tiles[index] = tile
+
+    def _finish_tile(self, job: _Job, index: int) -> tuple[bytes, dict[str, Any]]:
+        """The bytes of a tile, and its figures."""
+        began, memory, tile = time.perf_counter(), self._memory[index], job.tiles[index]
+        size = self._code.finish_tile(self._kernels, tile, _log2(len(job.cdef)))
         figures: dict[str, Any] = {"index": index, "bytes": int(size), "wall_s": time.perf_counter() - began}
         if self.config.probe:
             ticks = memory["spans"].tolist()
             figures["stages_s"] = {stage: ticks[i] / self._ticks_per_s for i, stage in enumerate(probe.STAGES)}
         return memory["out"][:size].astype(np.uint8).tobytes(), figures
 
-    def _tile(self, index: int, source: Picture, choices: FrameChoices) -> Tile:
+    def _tile(self, index: int, job: _Job) -> Tile:
         """The views of one tile, its state as at the start of a tile (clear_above_context and init_symbol are the walk's)."""
-        area, q = self._areas[index], choices.base_q_idx
+        area, choices, header = self._areas[index], job.choices, job.header
         memory = self._memory[index]
-        memory["spans"][:] = 0
-        memory["draw"][0] = (self.config.stress_seed or 0) * 7919 + index & 0x7FFFFFFF
-        cdfs = cdf.default_cdfs(q)
+        seed = (self.config.stress_seed or 0) * 7919 + job.plan.display_index * 271 + index
+        memory["draw"][0] = seed & 0x7FFFFFFF
+        memory["cdf"][:] = job.cdfs
+        q = choices.base_q_idx
+        picture = self._pictures[job.buffer]
         return Tile(
             mi_rows=self._mi_rows, mi_cols=self._mi_cols, mi_stride=self._mi_stride, sb_cols=self._sb_cols,
+            width=self.config.width, height=self.config.height,
             mi_row_start=area.mi_row_start, mi_row_end=area.mi_row_end,
             mi_col_start=area.mi_col_start, mi_col_end=area.mi_col_end,
             tx_mode_select=choices.tx_mode_select, reduced_tx_set=choices.reduced_tx_set,
-            disable_cdf_update=choices.disable_cdf_update, cdef_bits=_log2(len(choices.cdef)), dc_q=dc_q(q), ac_q=ac_q(q),
-            rd_lambda=RD_LAMBDA_NUMERATOR * ac_q(q) ** 2, satd_lambda=SATD_LAMBDA_NUMERATOR * ac_q(q),
-            **asdict(speed_preset(self.config.speed)), stress=self.config.stress_seed is not None, probe=self.config.probe,
-            src=source.samples, rec=self.reconstruction.samples,
-            origin=np.array(source.origin), stride=np.array(source.stride),
-            cdef_idx=self._cdef_idx, cdf=cdfs, rate=np.zeros(cdfs.size, np.int32),
-            **self._info, **memory,
+            disable_cdf_update=choices.disable_cdf_update, cdef_sets=len(choices.cdef), dc_q=dc_q(q), ac_q=ac_q(q),
+            frame_is_intra=header.frame_is_intra, reference_select=header.reference_select,
+            skip_mode_present=header.skip_mode_present,
+            skip_mode_frame_0=job.skip_mode_frame[0], skip_mode_frame_1=job.skip_mode_frame[1],
+            allow_high_precision_mv=header.allow_high_precision_mv, interpolation_filter=header.interpolation_filter,
+            use_ref_frame_mvs=header.use_ref_frame_mvs, order_hint=header.order_hint,
+            order_hints=np.array(header.order_hints), ref_sign_bias=np.array(self._sign_bias(header)),
+            ref_at=np.array(self._ref_at(job)), refs=self._store, motion_field=self._motion["motion_field"],
+            rd_lambda=choices.rd_lambda, satd_lambda=choices.satd_lambda,
+            **choices.search_words(), **job.search_view,
+            stress=self.config.stress_seed is not None, probe=self.config.probe,
+            src=job.source.samples, rec=picture.samples, origin=np.array(picture.origin), stride=np.array(picture.stride),
+            cdef_idx=self._cdef_idx, **self._info, **memory,
         )  # fmt: skip
 
-    def _filter(self, choices: FrameChoices, stages_s: dict[str, float]) -> None:
-        """Deblocking, then CDEF from a copy of its result."""
-        view = self._filter_view(choices)
-        with _timed(stages_s, "deblocking"):
-            self._code.deblock_frame(self._kernels, view)
-        with _timed(stages_s, "cdef"):
-            if not all(strengths.is_off for strengths in choices.cdef):
-                np.copyto(self._deblocked, self.reconstruction.samples)
-                self._code.cdef_frame(self._kernels, view, self._deblocked)
+    @property
+    def _store(self) -> np.ndarray:
+        """All pictures, one behind the other."""
+        store = self._pictures[0].samples.base
+        assert store is not None
+        return store
 
-    def _filter_view(self, choices: FrameChoices) -> FilterView:
-        rec, cdef = self.reconstruction, choices.cdef
+    def _sign_bias(self, header: FrameHeader) -> tuple[int, ...]:
+        if header.frame_is_intra:
+            return (0,) * TOTAL_REFS_PER_FRAME
+        return self._references.sign_bias(header.order_hint, header.ref_frame_idx)
+
+    def _ref_at(self, job: _Job) -> list[int]:
+        """By ref_frame, where its picture begins in the store."""
+        size = self._pictures[0].samples.size
+        if job.header.frame_is_intra:
+            return [0] * TOTAL_REFS_PER_FRAME
+        return [0, *(self._references[slot].buffer * size for slot in job.plan.ref_frame_idx)]
+
+    def _search_view(self, job: _Job) -> dict[str, Any]:
+        """What the search has to know of the references."""
+        refs, search, plan = job.plan.search_refs, self._motion_search, job.plan
+        vectors = np.zeros((max(len(refs), 1), search.rows * search.cols * 2), np.int16)
+        current = self._pyramids[job.buffer]
+        near: tuple[int, Motion] | None = None
+        # The nearest first: what has moved there helps to find it farther away.
+        for place in sorted(range(len(refs)), key=lambda i: abs(self._distance(job, refs[i]))):
+            distance = self._distance(job, refs[place])
+            reference = self._pyramids[self._references[plan.ref_frame_idx[refs[place] - LAST_FRAME]].buffer]
+            assert current is not None and reference is not None, "every frame leaves its pyramid"
+            predictors = (near[1].scaled(distance, near[0]),) if near else ()
+            motion = search.search(current, reference, job.choices.base_q_idx, predictors)
+            vectors[place] = motion.mv
+            near = near or (distance, motion)
+        return {
+            "search_refs": np.array(refs, np.int64),
+            "source_mv": vectors.ravel(),
+            "source_rows": search.rows,
+            "source_cols": search.cols,
+        }
+
+    def _distance(self, job: _Job, ref_frame: int) -> int:
+        """How many pictures the reference lies ahead in the order of display."""
+        header = job.header
+        return get_relative_dist(self._sequence.order_hint_bits, header.order_hints[ref_frame], header.order_hint)
+
+    def _motion_view(self, job: _Job) -> MotionField:
+        """The frame and its references for the motion field."""
+        header, cells = job.header, motion_cells(self._mi_rows, self._mi_cols)
+        ref_saved_at, saved_order_hints = [-1] * TOTAL_REFS_PER_FRAME, [0] * TOTAL_REFS_PER_FRAME**2
+        for number, slot in enumerate(header.ref_frame_idx):
+            reference, ref_frame = self._references[slot], LAST_FRAME + number
+            if reference.frame_type == INTER_FRAME:
+                ref_saved_at[ref_frame] = reference.buffer * cells
+                first = ref_frame * TOTAL_REFS_PER_FRAME
+                saved_order_hints[first : first + TOTAL_REFS_PER_FRAME] = reference.order_hints
+        motion_info = ("ref_frame_0", "ref_frame_1", "mv_row_0", "mv_col_0", "mv_row_1", "mv_col_1")
+        return MotionField(
+            mi_rows=self._mi_rows, mi_cols=self._mi_cols, mi_stride=self._mi_stride,
+            order_hint_bits=self._sequence.order_hint_bits, order_hint=header.order_hint,
+            order_hints=np.array(header.order_hints), **{name: self._info[name] for name in motion_info},
+            saved_at=job.buffer * cells, ref_saved_at=np.array(ref_saved_at),
+            saved_order_hints=np.array(saved_order_hints), **self._motion,
+        )  # fmt: skip
+
+    def _filter(self, job: _Job, stages_s: dict[str, float]) -> None:
+        """Deblocking, then CDEF from a copy of its result, its strengths searched unless they are given."""
+        picture = self._pictures[job.buffer]
+        with _timed(stages_s, "deblocking"):
+            self._code.deblock_frame(self._kernels, self._filter_view(job))
+        with _timed(stages_s, "cdef"):
+            effort = job.choices.cdef_effort
+            if effort is not None:
+                job.cdef = search_cdef(
+                    self._code.cdef_costs, self._kernels, self._filter_view(job), job.source.samples, effort,
+                    job.choices.base_q_idx, job.choices.rd_lambda,
+                )  # fmt: skip
+            job.header = replace(job.header, **_cdef_fields(job.cdef))
+            if not all(strengths.is_off for strengths in job.cdef):
+                np.copyto(self._deblocked, picture.samples)
+                self._code.cdef_frame(self._kernels, self._filter_view(job), self._deblocked)
+
+    def _filter_view(self, job: _Job) -> FilterView:
+        rec, cdef, choices = self._pictures[job.buffer], job.cdef, job.choices
         return FilterView(
             samples=rec.samples, origin=np.array(rec.origin), stride=np.array(rec.stride), width=rec.width, height=rec.height,
             mi_rows=self._mi_rows, mi_cols=self._mi_cols, mi_stride=self._mi_stride,
@@ -180,25 +371,64 @@ class FrameEncoder:
             cdef_uv_sec_strength=np.array([sec_strength(s.uv_sec) for s in cdef]),
         )  # fmt: skip
 
-    def _frame_header(self, choices: FrameChoices, order_hint: int) -> FrameHeader:
-        cdef = choices.cdef
-        return FrameHeader(
-            tiling=self._tiling,
-            base_q_idx=choices.base_q_idx,
-            order_hint=order_hint % (1 << self._sequence.order_hint_bits),
-            disable_cdf_update=choices.disable_cdf_update,
-            disable_frame_end_update_cdf=choices.disable_cdf_update,
-            loop_filter_level=choices.loop_filter_level,
-            loop_filter_sharpness=choices.loop_filter_sharpness,
-            cdef_damping=cdef[0].damping,
-            cdef_bits=_log2(len(cdef)),
-            cdef_y_pri_strength=tuple(s.y_pri for s in cdef),
-            cdef_y_sec_strength=tuple(sec_strength(s.y_sec) for s in cdef),
-            cdef_uv_pri_strength=tuple(s.uv_pri for s in cdef),
-            cdef_uv_sec_strength=tuple(sec_strength(s.uv_sec) for s in cdef),
-            tx_mode_select=choices.tx_mode_select,
-            reduced_tx_set=choices.reduced_tx_set,
-        )
+    def _keep(self, job: _Job, adapted: np.ndarray) -> None:
+        """The frame as a reference for those to come (spec 7.20)."""
+        header, picture = job.header, self._pictures[job.buffer]
+        if header.frame_type == INTER_FRAME:
+            self._code.save_motion_vectors(self._motion_view(job))
+        if header.refresh_frame_flags:
+            self._extend_edges(picture)
+            cdfs = job.cdfs if header.disable_frame_end_update_cdf else adapted.copy()
+            self._references.update(header.refresh_frame_flags, Reference.of(header, cdfs, job.buffer))
+        self._show(job.buffer)
+        self._references.release(job.buffer)  # _show holds it
+
+    def _extend_edges(self, picture: Picture) -> None:
+        """Fill the border of a reference with its visible edge."""
+        for plane in range(3):
+            sub = 1 if plane else 0
+            w, h = picture.plane_width[plane], picture.plane_height[plane]
+            right = (picture.allocated_width >> sub) - w + picture.border
+            bottom = (picture.allocated_height >> sub) - h + picture.border
+            self._kernels.extend_edges(
+                picture.samples, picture.origin[plane], picture.stride[plane], w, h, picture.border, right, picture.border, bottom
+            )
+
+
+@dataclass
+class _Job:
+    """A frame on its way."""
+
+    source: Picture
+    plan: FramePlan
+    choices: FrameChoices
+    header: FrameHeader
+    buffer: int
+    cdfs: np.ndarray
+    skip_mode_frame: tuple[int, int]
+    cdef: tuple[CdefStrengths, ...] = ()
+    tiles: dict[int, Tile] = field(default_factory=dict)
+    search_view: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.cdef = self.choices.cdef
+
+
+def _cdef_fields(cdef: tuple[CdefStrengths, ...]) -> dict[str, Any]:
+    return {
+        "cdef_damping": cdef[0].damping,
+        "cdef_bits": _log2(len(cdef)),
+        "cdef_y_pri_strength": tuple(s.y_pri for s in cdef),
+        "cdef_y_sec_strength": tuple(sec_strength(s.y_sec) for s in cdef),
+        "cdef_uv_pri_strength": tuple(s.uv_pri for s in cdef),
+        "cdef_uv_sec_strength": tuple(sec_strength(s.uv_sec) for s in cdef),
+    }
+
+
+def _bits_by_class(memory: list[dict[str, Any]]) -> dict[str, float]:
+    """Bits of all tiles by class of syntax."""
+    total = sum(tile["class_bits"] for tile in memory) / (1 << RATE_BITS)
+    return dict(zip(SYNTAX_CLASSES, np.round(total, 1).tolist(), strict=True))
 
 
 def _log2(power: int) -> int:

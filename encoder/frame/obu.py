@@ -4,9 +4,51 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from encoder.bits import BitWriter, leb128
-from encoder.frame.headers import FrameHeader, SequenceHeader, sequence_header_obu, uncompressed_header
+from encoder.frame.headers import (
+    FrameHeader,
+    SequenceHeader,
+    sequence_header_obu,
+    show_existing_frame_header,
+    uncompressed_header,
+)
+from encoder.spec import KEY_FRAME
 
-OBU_SEQUENCE_HEADER, OBU_TEMPORAL_DELIMITER, OBU_FRAME = 1, 2, 6  # spec 6.2.2
+OBU_SEQUENCE_HEADER, OBU_TEMPORAL_DELIMITER, OBU_FRAME_HEADER, OBU_FRAME = 1, 2, 3, 6  # spec 6.2.2
+
+
+class TemporalUnits:
+    """OBUs of frames in coding order become temporal units: any number of hidden frames, then the shown one (spec 7.5).
+
+    A unit in which a key frame is coded, shown or hidden, begins with the sequence header: decoding can start there.
+    """
+
+    def __init__(self, sequence: SequenceHeader) -> None:
+        self._sequence = sequence
+        self._obus: list[bytes] = []
+        self._has_key_frame = False
+
+    @property
+    def is_open(self) -> bool:
+        """Hidden frames wait for the shown one that ends their unit; a stream cannot end so."""
+        return bool(self._obus)
+
+    def add_frame(self, frame: FrameHeader, obu: bytes) -> bytes | None:
+        """Take the OBU of a coded frame (see frame_unit); gives the temporal unit if the frame is shown."""
+        self._obus.append(obu)
+        self._has_key_frame |= frame.frame_type == KEY_FRAME
+        return self._end() if frame.show_frame else None
+
+    def add_existing(self, slot: int) -> bytes:
+        """Show the frame in a slot (see existing_frame_unit); gives the temporal unit."""
+        self._obus.append(existing_frame_unit(slot))
+        return self._end()
+
+    def _end(self) -> bytes:
+        head = [sequence_header_unit(self._sequence)] if self._has_key_frame else []
+        unit = temporal_unit([*head, *self._obus])
+        self._obus.clear()
+        self._has_key_frame = False
+        return unit
 
 
 def temporal_unit(obus: Iterable[bytes]) -> bytes:
@@ -15,7 +57,7 @@ def temporal_unit(obus: Iterable[bytes]) -> bytes:
 
 
 def sequence_header_unit(sequence: SequenceHeader) -> bytes:
-    """The OBU of a sequence header; it stands before every key frame."""
+    """The OBU of a sequence header; it stands in every temporal unit with a key frame, before its first frame."""
     w = BitWriter()
     sequence_header_obu(w, sequence)
     w.trailing_bits()
@@ -34,6 +76,14 @@ def frame_unit(sequence: SequenceHeader, frame: FrameHeader, tiles: Sequence[byt
     w = BitWriter()
     frame_obu(w, sequence, frame, tiles)
     return open_bitstream_unit(OBU_FRAME, w.getvalue())
+
+
+def existing_frame_unit(slot: int) -> bytes:
+    """The OBU that shows the frame in a slot, which was hidden or has been shown before."""
+    w = BitWriter()
+    show_existing_frame_header(w, slot)
+    w.trailing_bits()
+    return open_bitstream_unit(OBU_FRAME_HEADER, w.getvalue())
 
 
 def biggest_tile(tiles: Sequence[bytes]) -> int:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from encoder.byref import Record, i16s, i32s, i64, u8s, u16s
+from encoder.byref import Record, i8s, i16s, i32s, i64, i64s, u8s, u16s
 
 MAX_EDGE = 160
 """Length of an edge buffer: 16 entries before the first sample, 144 from it on."""
@@ -43,6 +43,7 @@ class Slot:
 _EDGES = (u8s, i64, i64, i64, i64, u8s, i64, u8s, i64)  # dst, dst_at, stride, w, h, above, above_at, left, left_at
 _PAIR = i64(u8s, i64, i64, u8s, i64, i64, i64, i64)  # a, a_at, a_stride, b, b_at, b_stride, w, h -> figure
 _void = i64  # every kernel returns an int64, so that sets of all kinds agree; 0 where the contract names no result
+_FILTERED = (u8s, i64, i64, i64, i64, i64, i64, i64, i64)  # ref, ref_at, ref_stride, w, h, filter_x, filter_y, frac_x, frac_y
 
 # fmt: off
 _DECLARED = [
@@ -90,6 +91,24 @@ _DECLARED = [
         (dst in/out, dst_at, stride, w, h, ac, alpha)
         Chroma from luma, second half (spec 7.11.5): adds round2_signed(alpha * ac[y * w + x], 6) to the DC prediction that dst
         holds, clipped to 8 bits. alpha -16..16."""),
+    # --- inter prediction (spec 7.11.3): w, h in {2, 4, 8, 16, 32, 64}; ref is a picture with the same w x h block at ref_at
+    Slot("mc_put", "inter", _void(*_FILTERED[:3], *_FILTERED), """
+        (dst, dst_at, dst_stride, ref, ref_at, ref_stride, w, h, filter_x, filter_y, frac_x, frac_y)
+        Prediction from one picture (spec 7.11.3.4 with isCompound 0, then Clip1). filter_*: row 0..5 of Subpel_Filters, taken as
+        it is (the caller has mapped what the specification maps where w or h is at most 4); frac_*: 0..15 sixteenths. In a
+        direction whose frac is not 0, ref is readable 3 samples before the block and 4 behind it."""),
+    Slot("mc_prep", "inter", _void(i16s, *_FILTERED), """
+        (out, ref, ref_at, ref_stride, w, h, filter_x, filter_y, frac_x, frac_y)
+        One of the two predictions of a compound (spec 7.11.3.4 with isCompound 1), not clipped: out[y * w + x]. All else as
+        mc_put. With any samples and filters the values lie in -5132..9212, so that two of them can be added in 16 bits."""),
+    Slot("average", "inter", _void(u8s, i64, i64, i16s, i16s, i64, i64), """
+        (dst, dst_at, dst_stride, a, b, w, h)
+        The mean of two predictions of mc_prep, packed: clip1(round2(a[y * w + x] + b[y * w + x], 5)) (spec 7.11.3.1,
+        COMPOUND_AVERAGE)."""),
+    Slot("extend_edges", "inter", _void(u8s, i64, i64, i64, i64, i64, i64, i64, i64), """
+        (samples in/out, at, stride, w, h, left, right, top, bottom)
+        Around a w x h area, any from 1 on, fill so many columns and rows, any from 0 on, with its nearest sample; corners
+        too. What the area holds stays. left + w + right is at most stride."""),
     # --- distortion: two blocks in, a figure out
     Slot("sad", "distortion", _PAIR, """
         (a, a_at, a_stride, b, b_at, b_stride, w, h) -> sum of absolute differences."""),
@@ -103,6 +122,34 @@ _DECLARED = [
     Slot("residual", "distortion", _void(u8s, i64, i64, u8s, i64, i64, i32s, i64, i64), """
         (a, a_at, a_stride, b, b_at, b_stride, out, w, h)
         out[y * w + x] = a - b."""),
+    # --- motion: search on source pictures, and the temporal filter
+    Slot("downscale", "motion", _void(u8s, i64, i64, u8s, i64, i64, i64, i64), """
+        (dst, dst_at, dst_stride, src, src_at, src_stride, w, h)
+        Half the size: each of the w x h samples of dst is (sum of its 2x2 samples of src + 2) >> 2. w, h: any from 1 on."""),
+    Slot("sad_grid", "motion", _void(u8s, i64, i64, u8s, i64, i64, i64s), """
+        (a, a_at, a_stride, b, b_at, b_stride, out)
+        out[8 * row + column]: sum of absolute differences of that 8x8 cell of two 64x64 blocks."""),
+    Slot("sad_x4", "motion", _void(u8s, i64, i64, u8s, i64, i64, i64, i64, i64, i64, i64, i64s), """
+        (a, a_at, a_stride, b, b_at_0, b_at_1, b_at_2, b_at_3, b_stride, w, h, out)
+        out[i]: sum of absolute differences of the block a and the block of b at b_at_i."""),
+    Slot("sad_window", "motion", i64(u8s, i64, i64, u8s, i64, i64, i64, i64, i64, i64), """
+        (a, a_at, a_stride, b, b_at, b_stride, side, columns, rows, step) -> sad << 16 | row * columns + column
+        The place with the smallest sum of absolute differences, of equal ones the first, among columns * rows places of a
+        block of side x side: those at b_at + step * (row * b_stride + column). side 8 or 16; columns * rows 1..65536."""),
+    Slot("temporal_accumulate", "motion",
+        _void(u16s, u16s, i64, i64, u8s, i64, i64, u8s, i64, i64, i64, i64, i64, i64), """
+        (sums in/out, weights in/out, sums_at, sums_stride, a, a_at, a_stride, b, b_at, b_stride, w, h, base, slope)
+        Temporal filter: adds to the weighted sum of a block the samples of another picture's block b, weighed by how far each
+        lies from the sample of a. With d their difference and near = max(0, base - (min(abs(d), 63) ** 2 * slope >> 8)) the
+        weight is near * near >> 11, at most 31: weights += weight, sums += weight * b. w, h 4..64; base 0..255, slope 0..4095."""),
+    Slot("temporal_normalize", "motion", _void(u8s, i64, i64, u16s, u16s, i64, i64, i64, i64), """
+        (dst, dst_at, dst_stride, sums, weights, sums_at, sums_stride, w, h)
+        dst = (sums + weights // 2) // weights: the weighted mean. weights 1..256, sums at most 255 * weights. w, h 4..64."""),
+    Slot("noise_sum", "motion", i64(u8s, i64, i64, i64, i64), """
+        (a, a_at, a_stride, w, h) -> total << 24 | count
+        Where the picture is smooth, what is left is noise: over the w x h samples whose Sobel gradient (sum of the two
+        magnitudes) is below 64, the sum of the magnitudes of the Laplacian [1 -2 1; -2 4 -2; 1 -2 1], and their number. The
+        samples around the block are read. w * h below 2 ** 24."""),
     # --- transform and quantization; tx_size is TX_4X4 .. TX_64X64 (0..4, square), tx_type DCT_DCT .. H_FLIPADST of spec 6.10.19
     Slot("forward_transform", "transform", _void(i32s, i32s, i64, i64), """
         (residual, coefs out, tx_size, tx_type)
@@ -144,6 +191,32 @@ _DECLARED = [
         CDEF filter of one block (spec 7.15.3): w x h is 8x8 or 4x4. padded holds the deblocked picture, 3 samples around the block
         readable, CDEF_UNAVAILABLE where the specification says not available. pri_strength is already adjusted for luma variance,
         damping for the plane; sec_strength is 0, 1, 2 or 4; either strength may be 0."""),
+    # --- loop restoration (spec 7.17); padded holds a block and 3 samples on each side of it, as get_source_sample gives them;
+    # w, h: any from 1 to 64
+    Slot("wiener_filter", "restoration", _void(u8s, i64, i64, u8s, i64, i64, i64, i64, i8s, i64), """
+        (dst, dst_at, dst_stride, padded, padded_at, padded_stride, w, h, taps, taps_at)
+        Wiener filter (spec 7.17.4). taps[taps_at ..] are LrWiener: three vertical coefficients, then three horizontal ones."""),
+    Slot("wiener_statistics", "restoration",
+        _void(u8s, i64, i64, u8s, i64, i64, i64, i64, i8s, i64, i64, i64s, i64), """
+        (padded, padded_at, padded_stride, src, src_at, src_stride, w, h, taps, taps_at, vertical, sums in/out, sums_at)
+        What a least squares fit of one direction's coefficients needs: vertical 0 or 1 names that direction. Y is padded,
+        filtered in the other direction with its coefficients in `taps` (laid out as above) and rounded to 1/16 of a
+        sample. With y(n) the sample of Y n steps along the direction, f[j] = y(j - 3) + y(3 - j) - 2 * y(0) and
+        t = 16 * src - y(0), the sums over all samples of f0 f0, f0 f1, f0 f2, f1 f1, f1 f2, f2 f2, f0 t, f1 t, f2 t are added to
+        sums[sums_at ..]: the error of coefficients c is that of 128 * t - c[j] * f[j]."""),
+    Slot("box_filter", "restoration", _void(u8s, i64, i64, i64, i64, i64, i64, i16s), """
+        (padded, padded_at, padded_stride, w, h, set, pass, out)
+        Box filter (spec 7.17.3): out[i * w + j] = F[i][j], in 1/16 of a sample. The block's first row is an even one of the
+        stripe. set 0..15, pass 0 or 1. A pass without radius gives the samples themselves."""),
+    Slot("self_guided_mix", "restoration",
+        _void(u8s, i64, i64, u8s, i64, i64, i64, i64, i16s, i16s, i64, i64), """
+        (dst, dst_at, dst_stride, padded, padded_at, padded_stride, w, h, flt0, flt1, xqd0, xqd1)
+        Last step of the self guided filter (spec 7.17.2) with LrSgrXqd xqd0 and xqd1; flt0 and flt1 are from box_filter."""),
+    Slot("self_guided_statistics", "restoration",
+        _void(u8s, i64, i64, u8s, i64, i64, i64, i64, i16s, i16s, i64s, i64), """
+        (padded, padded_at, padded_stride, src, src_at, src_stride, w, h, flt0, flt1, sums in/out, sums_at)
+        What a least squares fit of the weights needs: with d[p] = flt[p] - 16 * padded and t = 16 * (src - padded), the sums of
+        d0 d0, d0 d1, d1 d1, d0 t, d1 t are added to sums[sums_at ..]."""),
 ]
 # fmt: on
 

@@ -6,8 +6,16 @@ The decisions stand in the block info. Reconstruction comes first, because `skip
 from numpy import int64
 
 from encoder.probe import ENTROPY, RECONSTRUCTION, clock
-from encoder.spec import DC_PRED, TX_32X32, UV_CFL_PRED
-from encoder.tile.blocks import block_4x4s, has_chroma, info_at, is_inside, mark_decoded
+from encoder.spec import DC_PRED, DCT_DCT, INTRA_FRAME, NEWMV, TX_32X32, UV_CFL_PRED
+from encoder.tile.blocks import (
+    block_4x4s,
+    has_chroma,
+    info_at,
+    is_inside,
+    mark_decoded,
+    z_unit_col,
+    z_unit_row,
+)
 from encoder.tile.coefs import (
     all_zero_context,
     coded_size,
@@ -17,18 +25,40 @@ from encoder.tile.coefs import (
     txb_skip_cdf,
     write_coefs,
 )
+from encoder.tile.inter_modes import (
+    inter_chroma_tx_type,
+    load_ref_counts,
+    write_block_tx_size,
+    write_inter_mode,
+    write_interp_filter,
+    write_is_inter,
+    write_mv,
+    write_ref_frames,
+    write_skip_mode,
+)
+from encoder.tile.inter_predict import predict_inter_block
 from encoder.tile.modes import (
     implied_tx_type,
     max_tx_size,
     skip_cdf,
     write_cdef,
     write_intra_modes,
-    write_tx_size,
     write_tx_type,
 )
+from encoder.tile.mv_stack import find_mv_stack, mode_of_list, pred_mv
 from encoder.tile.predict import predict, read_edges, smooth_neighbour
 from encoder.tile.stress import draw_levels
-from encoder.tile.symbol import write_bool
+from encoder.tile.symbol import (
+    CLASS_COEFFICIENTS_UV,
+    CLASS_COEFFICIENTS_Y,
+    CLASS_INTRA,
+    CLASS_MODE,
+    CLASS_MOTION,
+    CLASS_REFERENCE,
+    CLASS_TRANSFORM,
+    syntax_class,
+    write_bool,
+)
 
 DC_ROUND, AC_ROUND = 110, 98
 """Dead zone, in 1/256 of a quantizer step, as rav1e has it for intra blocks."""
@@ -48,23 +78,23 @@ def plane_tx_size(block_size, tx_size, plane):
     return min(max(max_tx_size(block_size) - 1, int64(0)), int64(TX_32X32))
 
 
-def plane_levels(t, plane, index, tx_size):
-    """The part of t.levels for transform block `index` of a plane."""
-    count = coded_size(tx_size) ** 2
-    at = index * count
+def plane_levels(t, plane, unit, tx_size):
+    """The part of t.levels for the transform block of a plane that begins after `unit` 4x4 units in coding order."""
+    at = unit * 16
     if plane > 0:
         at += PLANE_LEVELS + (plane - 1) * 1024
-    return t.levels[at : at + count]
+    return t.levels[at : at + coded_size(tx_size) ** 2]
 
 
-def transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels):
+def transform_and_quantize(k, t, plane, at, stride, tx_size, tx_type, levels):
     """Residual of source and prediction (in t.rec) to levels; gives eob."""
+    n = int64(4) << tx_size
     k.residual(t.src, at, stride, t.rec, at, stride, t.residual, n, n)
     k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
-    return quantize_coefs(k, t, tx_size, tx_type, levels)
+    return quantize_coefs(k, t, plane, tx_size, tx_type, levels)
 
 
-def quantize_coefs(k, t, tx_size, tx_type, levels):
+def quantize_coefs(k, t, plane, tx_size, tx_type, levels):
     """t.coefs to levels; gives eob."""
     count, shift = coded_size(tx_size) ** 2, quantizer_shift(tx_size)
     scan = scan_at(tx_size, tx_type)
@@ -112,16 +142,64 @@ def reconstruct_block(k, t, mi_row, mi_col, block_size, quantize):
     quantize  0: no residual (skip drawn), 1: from the source, 2: levels drawn at random
     """
     any_coefs = False
+    is_inter = t.is_inter[info_at(t, mi_row, mi_col)]
     planes = 3 if has_chroma(mi_row, mi_col, block_size) else 1
+    if is_inter:
+        predict_inter_block(k, t, mi_row, mi_col, block_size)
     for plane in range(planes):
-        any_coefs |= _reconstruct_plane(k, t, plane, mi_row, mi_col, block_size, quantize)
+        if is_inter:
+            any_coefs |= _reconstruct_inter_plane(k, t, plane, mi_row, mi_col, block_size, quantize)
+        else:
+            any_coefs |= _reconstruct_intra_plane(k, t, plane, mi_row, mi_col, block_size, quantize)
     return any_coefs
 
 
-def _reconstruct_plane(k, t, plane, mi_row, mi_col, block_size, quantize):
-    info = info_at(t, mi_row, mi_col)
+def _code_transform_block(k, t, plane, unit, x, y, tx_size, tx_type, quantize):
+    """Residual of one transform block whose prediction stands in t.rec; gives its eob, kept in t.eobs."""
+    stride = t.stride[plane]
+    at = t.origin[plane] + y * stride + x
+    eob = int64(0)
+    if quantize > 0:
+        levels = plane_levels(t, plane, unit, tx_size)
+        if quantize == 1:
+            eob = transform_and_quantize(k, t, plane, at, stride, tx_size, tx_type, levels)
+        else:
+            eob = draw_levels(t, levels, tx_size, tx_type, quantizer_shift(tx_size))
+        add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
+    t.eobs[plane * 256 + unit] = eob
+    sub = 1 if plane > 0 else 0
+    mark_decoded(t, plane, (y >> 2) & (15 >> sub), (x >> 2) & (15 >> sub), int64(1) << tx_size, 1)
+    return eob
+
+
+def _reconstruct_inter_plane(k, t, plane, mi_row, mi_col, block_size, quantize):
+    """The residual of one plane of an inter block: luma transform blocks along the Z curve, as their tree is coded."""
+    if plane > 0:
+        info = info_at(t, mi_row, mi_col)
+        tx_size = plane_tx_size(block_size, int64(0), plane)
+        tx_type = inter_chroma_tx_type(t, int64(t.tx_type[info]), tx_size)
+        x, y = (mi_col >> 1) * 4, (mi_row >> 1) * 4
+        return _code_transform_block(k, t, plane, int64(0), x, y, tx_size, tx_type, quantize) > 0
+    any_coefs = False
+    unit, units = int64(0), block_4x4s(block_size) ** 2
+    while unit < units:
+        row, col = mi_row + z_unit_row(unit), mi_col + z_unit_col(unit)
+        info = info_at(t, row, col)
+        tx_size = int64(t.tx_size[info])
+        if row < t.mi_rows and col < t.mi_cols:
+            tx_type = int64(t.tx_type[info])
+            eob = _code_transform_block(k, t, plane, unit, col * 4, row * 4, tx_size, tx_type, quantize)
+            if eob == 0:
+                t.tx_type[info] = DCT_DCT  # what chroma goes by (spec 5.11.39)
+            any_coefs |= eob > 0
+        unit += int64(1) << (2 * tx_size)
+    return any_coefs
+
+
+def _reconstruct_intra_plane(k, t, plane, mi_row, mi_col, block_size, quantize):
     sub = 1 if plane > 0 else 0
     small = block_size == 0
+    info = info_at(t, mi_row, mi_col)
     tx_size = plane_tx_size(block_size, int64(t.tx_size[info]), plane)
     n = int64(4) << tx_size
     step = n >> 2
@@ -129,15 +207,13 @@ def _reconstruct_plane(k, t, plane, mi_row, mi_col, block_size, quantize):
     x0, y0 = (mi_col >> sub) * 4, (mi_row >> sub) * 4
     reach = 2 if small and plane > 0 else 1
     block_above, block_left = is_inside(t, mi_row - reach, mi_col), is_inside(t, mi_row, mi_col - reach)
-    y_mode = int64(t.y_mode[info])
-    mode, angle_delta = y_mode, int64(t.angle_y[info])
+    mode, angle_delta = int64(t.y_mode[info]), int64(t.angle_y[info])
     if plane > 0:
         mode, angle_delta = int64(t.uv_mode[info]), int64(t.angle_uv[info])
     prediction_mode = DC_PRED if mode == UV_CFL_PRED else mode
     filter_type = smooth_neighbour(t, mi_row, mi_col, plane, small)
-    stride = t.stride[plane]
     any_coefs = False
-    index = int64(0)
+    unit = int64(0)
     for y4 in range(0, size4, step):
         for x4 in range(0, size4, step):
             x, y = x0 + x4 * 4, y0 + y4 * 4
@@ -146,43 +222,39 @@ def _reconstruct_plane(k, t, plane, mi_row, mi_col, block_size, quantize):
             have_above, have_left = block_above or y4 > 0, block_left or x4 > 0
             predict_in_place(k, t, plane, x, y, n, prediction_mode, angle_delta, have_above, have_left, filter_type)
             if mode == UV_CFL_PRED:
-                tx_4x4 = int64(1) << int64(t.tx_size[info])
-                first_row, first_col, luma_4x4 = mi_row, mi_col, block_4x4s(block_size)
-                if small:
-                    first_row, first_col, luma_4x4, tx_4x4 = mi_row - 1, mi_col - 1, int64(2), int64(1)
-                end_x = luma_end(first_col, luma_4x4, tx_4x4, t.mi_cols)
-                end_y = luma_end(first_row, luma_4x4, tx_4x4, t.mi_rows)
-                alpha = int64(t.cfl_alpha_u[info]) if plane == 1 else int64(t.cfl_alpha_v[info])
-                add_cfl(k, t, plane, x, y, n, end_x, end_y, alpha)
-            at = t.origin[plane] + y * stride + x
+                _add_block_cfl(k, t, plane, mi_row, mi_col, block_size, x, y, n)
             tx_type = implied_tx_type(t, mode, tx_size)
             if plane == 0:
                 tx_type = int64(t.tx_type[info_at(t, y >> 2, x >> 2)])
-            eob = int64(0)
-            if quantize > 0:
-                levels = plane_levels(t, plane, index, tx_size)
-                if quantize == 1:
-                    eob = transform_and_quantize(k, t, at, stride, n, tx_size, tx_type, levels)
-                else:
-                    eob = draw_levels(t, levels, tx_size, tx_type, quantizer_shift(tx_size))
-                add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
-            t.eobs[plane * 256 + index] = eob
-            any_coefs |= eob > 0
-            mark_decoded(t, plane, (y >> 2) & (15 >> sub), (x >> 2) & (15 >> sub), step, 1)
-            index += 1
+            any_coefs |= _code_transform_block(k, t, plane, unit, x, y, tx_size, tx_type, quantize) > 0
+            unit += step * step
     return any_coefs
+
+
+def _add_block_cfl(k, t, plane, mi_row, mi_col, block_size, x, y, n):
+    """Chroma from luma as the block info says; for 4x4 blocks from the luma of all four."""
+    info = info_at(t, mi_row, mi_col)
+    first_row, first_col, luma_4x4, tx_4x4 = mi_row, mi_col, block_4x4s(block_size), int64(1) << int64(t.tx_size[info])
+    if block_size == 0:
+        first_row, first_col, luma_4x4, tx_4x4 = mi_row - 1, mi_col - 1, int64(2), int64(1)
+    end_x = luma_end(first_col, luma_4x4, tx_4x4, t.mi_cols)
+    end_y = luma_end(first_row, luma_4x4, tx_4x4, t.mi_rows)
+    alpha = int64(t.cfl_alpha_u[info]) if plane == 1 else int64(t.cfl_alpha_v[info])
+    add_cfl(k, t, plane, x, y, n, end_x, end_y, alpha)
 
 
 def write_block(t, mi_row, mi_col, block_size, skip, cdef_choice):
     """Mode info, transform size and coefficients of a reconstructed block."""
-    info = info_at(t, mi_row, mi_col)
     with_chroma = has_chroma(mi_row, mi_col, block_size)
-    write_bool(t, skip_cdf(t, mi_row, mi_col), skip)
-    write_cdef(t, mi_row, mi_col, skip, cdef_choice)
-    write_intra_modes(t, mi_row, mi_col, block_size, with_chroma)
-    write_tx_size(t, mi_row, mi_col, block_size)
+    if t.frame_is_intra:
+        _write_intra_frame_mode_info(t, mi_row, mi_col, block_size, skip, with_chroma, cdef_choice)
+    else:
+        _write_inter_frame_mode_info(t, mi_row, mi_col, block_size, skip, with_chroma, cdef_choice)
+    syntax_class(t, CLASS_TRANSFORM)
+    write_block_tx_size(t, mi_row, mi_col, block_size, skip)
     for plane in range(3 if with_chroma else 1):
-        _write_plane(t, plane, mi_row, mi_col, block_size, int64(t.tx_size[info]), skip)
+        _write_plane(t, plane, mi_row, mi_col, block_size, skip)
+    info = info_at(t, mi_row, mi_col)
     size4 = block_4x4s(block_size)
     for row in range(size4):
         at = info + row * t.mi_stride
@@ -190,43 +262,133 @@ def write_block(t, mi_row, mi_col, block_size, skip, cdef_choice):
             t.skip[at + col] = skip
 
 
-def _write_plane(t, plane, mi_row, mi_col, block_size, luma_tx_size, skip):
+def _write_intra_frame_mode_info(t, mi_row, mi_col, block_size, skip, with_chroma, cdef_choice):
+    """Spec 5.11.7."""
+    syntax_class(t, CLASS_MODE)
+    write_bool(t, skip_cdf(t, mi_row, mi_col), skip)
+    write_cdef(t, mi_row, mi_col, skip, cdef_choice)
+    syntax_class(t, CLASS_INTRA)
+    write_intra_modes(t, mi_row, mi_col, block_size, with_chroma)
+
+
+def _write_inter_frame_mode_info(t, mi_row, mi_col, block_size, skip, with_chroma, cdef_choice):
+    """Spec 5.11.18."""
+    info = info_at(t, mi_row, mi_col)
+    skip_mode, is_inter = int64(t.skip_mode[info]), int64(t.is_inter[info])
+    load_ref_counts(t, mi_row, mi_col)
+    syntax_class(t, CLASS_MODE)
+    write_skip_mode(t, mi_row, mi_col, block_size, skip_mode)
+    if not skip_mode:
+        write_bool(t, skip_cdf(t, mi_row, mi_col), skip)
+    write_cdef(t, mi_row, mi_col, skip, cdef_choice)
+    if not skip_mode:
+        write_is_inter(t, mi_row, mi_col, is_inter)
+    if is_inter:
+        _write_inter_block_mode_info(t, mi_row, mi_col, block_size, skip_mode)
+    else:
+        syntax_class(t, CLASS_INTRA)
+        write_intra_modes(t, mi_row, mi_col, block_size, with_chroma)
+
+
+def _write_inter_block_mode_info(t, mi_row, mi_col, block_size, skip_mode):
+    """Spec 5.11.23; the motion vector stack of the block's references lies in row 0 of t.mv_stack."""
+    if skip_mode:
+        return
+    info = info_at(t, mi_row, mi_col)
+    ref_0, ref_1 = int64(t.ref_frame_0[info]), int64(t.ref_frame_1[info])
+    mode, ref_mv_idx = int64(t.y_mode[info]), int64(t.ref_mv_idx[info])
+    syntax_class(t, CLASS_REFERENCE)
+    write_ref_frames(t, mi_row, mi_col, block_size, ref_0, ref_1)
+    syntax_class(t, CLASS_MODE)
+    write_inter_mode(t, int64(0), mode, ref_mv_idx, ref_1 > INTRA_FRAME)
+    syntax_class(t, CLASS_MOTION)
+    if mode_of_list(mode, 0) == NEWMV:
+        row, col = pred_mv(t, int64(0), mode, ref_mv_idx, 0)
+        write_mv(t, int64(t.mv_row_0[info]) - row, int64(t.mv_col_0[info]) - col)
+    if ref_1 > INTRA_FRAME and mode_of_list(mode, 1) == NEWMV:
+        row, col = pred_mv(t, int64(0), mode, ref_mv_idx, 1)
+        write_mv(t, int64(t.mv_row_1[info]) - row, int64(t.mv_col_1[info]) - col)
+    syntax_class(t, CLASS_MODE)
+    write_interp_filter(t, mi_row, mi_col, block_size)
+
+
+def _write_plane(t, plane, mi_row, mi_col, block_size, skip):
     sub = 1 if plane > 0 else 0
-    tx_size = plane_tx_size(block_size, luma_tx_size, plane)
-    step = int64(1) << tx_size
+    info = info_at(t, mi_row, mi_col)
     size4 = max(block_4x4s(block_size) >> sub, int64(1))
     x0, y0 = mi_col >> sub, mi_row >> sub
     if skip:
         set_coef_contexts(t, plane, x0, y0, size4, t.levels, 0)
         return
+    along_z = plane == 0 and t.is_inter[info]
+    tx_size = plane_tx_size(block_size, int64(t.tx_size[info]), plane)
+    columns = size4 >> tx_size
+    unit, units = int64(0), size4 * size4
     index = int64(0)
-    for y4 in range(y0, y0 + size4, step):
-        for x4 in range(x0, x0 + size4, step):
-            if x4 >= t.mi_cols >> sub or y4 >= t.mi_rows >> sub:
-                continue
-            eob = t.eobs[plane * 256 + index]
-            levels = plane_levels(t, plane, index, tx_size)
-            write_bool(t, txb_skip_cdf(tx_size, all_zero_context(t, plane, x4, y4, step, size4)), 1 if eob == 0 else 0)
-            if eob == 0:
-                set_coef_contexts(t, plane, x4, y4, step, levels, 0)
-            else:
-                info = info_at(t, y4, x4) if plane == 0 else info_at(t, mi_row, mi_col)
-                tx_type = int64(t.tx_type[info])
-                if plane == 0:
-                    write_tx_type(t, tx_size, tx_type, int64(t.y_mode[info]))
-                else:
-                    tx_type = implied_tx_type(t, int64(t.uv_mode[info]), tx_size)
-                write_coefs(t, plane, tx_size, tx_type, levels, eob, dc_sign_context(t, plane, x4, y4, step))
-                set_coef_contexts(t, plane, x4, y4, step, levels, len(levels))
-            index += 1
+    while index < units:
+        if along_z:
+            x4, y4 = x0 + z_unit_col(index), y0 + z_unit_row(index)
+            tx_size = int64(t.tx_size[info_at(t, y4, x4)])
+            unit = index
+        else:
+            number = index >> (2 * tx_size)
+            x4, y4 = x0 + (number % columns << tx_size), y0 + (number // columns << tx_size)
+        index += int64(1) << (2 * tx_size)
+        if x4 >= t.mi_cols >> sub or y4 >= t.mi_rows >> sub:
+            continue
+        _write_transform_block(t, plane, unit, x4, y4, info, tx_size, size4)
+        unit += int64(1) << (2 * tx_size)
+
+
+def _write_transform_block(t, plane, unit, x4, y4, info, tx_size, block_size4):
+    """all_zero, the transform type and the coefficients of one transform block; `info`: where its block begins."""
+    step = int64(1) << tx_size
+    eob = t.eobs[plane * 256 + unit]
+    levels = plane_levels(t, plane, unit, tx_size)
+    syntax_class(t, CLASS_COEFFICIENTS_UV if plane > 0 else CLASS_COEFFICIENTS_Y)
+    write_bool(t, txb_skip_cdf(tx_size, all_zero_context(t, plane, x4, y4, step, block_size4)), 1 if eob == 0 else 0)
+    if eob == 0:
+        set_coef_contexts(t, plane, x4, y4, step, levels, 0)
+        return
+    is_inter = int64(t.is_inter[info])
+    if plane == 0:
+        tx_type = int64(t.tx_type[info_at(t, y4, x4)])
+        syntax_class(t, CLASS_TRANSFORM)
+        write_tx_type(t, tx_size, tx_type, int64(t.y_mode[info]), is_inter)
+        syntax_class(t, CLASS_COEFFICIENTS_Y)
+    elif is_inter:
+        tx_type = inter_chroma_tx_type(t, int64(t.tx_type[info]), tx_size)
+    else:
+        tx_type = implied_tx_type(t, int64(t.uv_mode[info]), tx_size)
+    write_coefs(t, plane, tx_size, tx_type, levels, eob, dc_sign_context(t, plane, x4, y4, step))
+    set_coef_contexts(t, plane, x4, y4, step, levels, len(levels))
 
 
 def code_block(k, t, mi_row, mi_col, block_size, quantize, cdef_choice):
     """Reconstruct and write one block; a block without coefficients becomes a skipped one."""
     began = clock() if t.probe else 0
-    any_coefs = reconstruct_block(k, t, mi_row, mi_col, block_size, quantize)
+    info = info_at(t, mi_row, mi_col)
+    if t.is_inter[info]:
+        ref_0, ref_1 = int64(t.ref_frame_0[info]), int64(t.ref_frame_1[info])
+        find_mv_stack(t, int64(0), mi_row, mi_col, block_size, ref_0, ref_1)
+    any_coefs = False
+    if t.skip_mode[info]:
+        reconstruct_block(k, t, mi_row, mi_col, block_size, int64(0))
+    else:
+        any_coefs = reconstruct_block(k, t, mi_row, mi_col, block_size, quantize)
+    if t.is_inter[info] and not any_coefs:
+        set_tx_size(t, mi_row, mi_col, block_size, max_tx_size(block_size))
     reconstructed = clock() if t.probe else 0
     write_block(t, mi_row, mi_col, block_size, 0 if any_coefs else 1, cdef_choice)
     if t.probe:
         t.spans[RECONSTRUCTION] += reconstructed - began
         t.spans[ENTROPY] += clock() - reconstructed
+
+
+def set_tx_size(t, mi_row, mi_col, block_size, tx_size):
+    """One transform size for the whole block: a skipped inter block has the largest (spec 5.11.5)."""
+    size4 = block_4x4s(block_size)
+    for row in range(size4):
+        at = info_at(t, mi_row + row, mi_col)
+        for i in range(at, at + size4):
+            t.tx_size[i] = tx_size

@@ -64,3 +64,13 @@ def z_row(z):
 def z_col(z):
     """Column of an 8x8 unit on the Z curve of a superblock."""
     return (z & 1) | ((z >> 1) & 2) | ((z >> 2) & 4)
+
+
+def z_unit_row(unit):
+    """Row of a 4x4 unit on the Z curve of a block up to 64x64."""
+    return z_row(unit >> 2) * 2 + ((unit >> 1) & 1)
+
+
+def z_unit_col(unit):
+    """Column of a 4x4 unit on the Z curve of a block up to 64x64."""
+    return z_col(unit >> 2) * 2 + (unit & 1)

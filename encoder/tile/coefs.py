@@ -10,7 +10,6 @@ from numpy import int64
 from encoder.intmath import msb
 from encoder.spec import (
     COEFF_BASE_RANGE,
-    H_DCT,
     NUM_BASE_LEVELS,
     TX_32X32,
     TX_CLASS_2D,
@@ -32,11 +31,10 @@ EOB_PT_SYMBOLS = np.array([5, 7, 9, 11, 11])
 
 def tx_class(tx_type):
     """2D, horizontal or vertical (get_tx_class, spec 8.3.2)."""
-    if tx_type == V_DCT:
-        return TX_CLASS_VERT
-    if tx_type == H_DCT:
-        return TX_CLASS_HORIZ
-    return TX_CLASS_2D
+    if tx_type < V_DCT:
+        return TX_CLASS_2D
+    # From V_DCT on vertical and horizontal types take turns.
+    return TX_CLASS_HORIZ if (tx_type - V_DCT) & 1 else TX_CLASS_VERT
 
 
 def scan_at(tx_size, tx_type):

@@ -1,4 +1,6 @@
-"""Mode info of a block: syntax, contexts and rates (spec 5.11.4, 5.11.7 to 5.11.11, 5.11.15, 5.11.42 to 5.11.47)."""
+"""Mode info of a block, the intra part: syntax, contexts and rates (spec 5.11.4, 5.11.7 to 5.11.11, 5.11.15, 5.11.22, 5.11.42
+to 5.11.47); what only inter blocks have stands in inter_modes.
+"""
 
 import numpy as np
 from numpy import int64
@@ -22,6 +24,9 @@ from encoder.spec import (
     TX_16X16,
     TX_32X32,
     TX_SET_DCTONLY,
+    TX_SET_INTER_1,
+    TX_SET_INTER_2,
+    TX_SET_INTER_3,
     TX_SET_INTRA_1,
     TX_SET_INTRA_2,
     UV_CFL_PRED,
@@ -31,13 +36,25 @@ from encoder.tables import table
 from encoder.tile import cdf
 from encoder.tile.blocks import info_at, is_inside
 from encoder.tile.predict import is_directional
-from encoder.tile.symbol import write_literal, write_symbol, write_unadapted_bool
+from encoder.tile.symbol import MARKER_CDEF, record_marker, write_symbol, write_unadapted_bool
 
 INTRA_MODE_CONTEXT = table("intra_mode_context")
 MODE_TO_TXFM = table("mode_to_txfm")
-# Symbol of each transform type in its set (the inverse of Tx_Type_Intra_Inv_Set1 and 2, spec 5.11.47); -1: not in the set.
-SET1_SYMBOL = np.array([1, 5, 6, 4, -1, -1, -1, -1, -1, 0, 2, 3, -1, -1, -1, -1])
-SET2_SYMBOL = np.array([1, 3, 4, 2, -1, -1, -1, -1, -1, 0, -1, -1, -1, -1, -1, -1])
+# Symbol of each transform type, 16 a set, first the sets of intra blocks, then those of inter blocks (the inverse of
+# Tx_Type_Intra_Inv_Set1 .. Tx_Type_Inter_Inv_Set3, spec 5.11.47); -1: not in the set.
+TX_TYPE_SYMBOL = np.array(
+    [
+        *(0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1),
+        *(1, 5, 6, 4, -1, -1, -1, -1, -1, 0, 2, 3, -1, -1, -1, -1),
+        *(1, 3, 4, 2, -1, -1, -1, -1, -1, 0, -1, -1, -1, -1, -1, -1),
+        *(0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1),
+        *(7, 8, 9, 12, 10, 11, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6),
+        *(3, 4, 5, 8, 6, 7, 9, 10, 11, 0, 1, 2, -1, -1, -1, -1),
+        *(1, -1, -1, -1, -1, -1, -1, -1, -1, 0, -1, -1, -1, -1, -1, -1),
+    ]
+)
+TX_SETS_INTRA = 3
+TX_SET_SYMBOLS = np.array([1, 7, 5, 1, 16, 12, 2])
 # Partitions whose probability goes to split_or_horz and split_or_vert = 1 (spec 8.3.2).
 SPLIT_OR_HORZ = np.array(
     [PARTITION_VERT, PARTITION_SPLIT, PARTITION_HORZ_A, PARTITION_VERT_A, PARTITION_VERT_B, PARTITION_VERT_4]
@@ -105,14 +122,16 @@ def write_cdef(t, mi_row, mi_col, skip, cdef_choice):
     at = (mi_row >> 4) * t.sb_cols + (mi_col >> 4)
     if not skip and t.cdef_idx[at] == -1:
         t.cdef_idx[at] = cdef_choice
-        write_literal(t, cdef_choice, t.cdef_bits)
+        record_marker(t, MARKER_CDEF, at)
 
 
 # Modes ---------------------------------------------------------------------------------------------------------------------
 
 
-def y_mode_cdf(t, mi_row, mi_col):
-    """CDF of intra_frame_y_mode, by the modes above and left."""
+def y_mode_cdf(t, mi_row, mi_col, block_size):
+    """CDF of intra_frame_y_mode, by the modes above and left; in inter frames of y_mode, by the block's size (Size_Group)."""
+    if not t.frame_is_intra:
+        return cdf.INTER_Y_MODE + min(int64(block_size) // 3, int64(3)) * cdf.Y_MODE_ROW
     above = left = int64(DC_PRED)
     if is_inside(t, mi_row - 1, mi_col):
         above = int64(t.y_mode[info_at(t, mi_row - 1, mi_col)])
@@ -177,10 +196,10 @@ def cfl_rate(t, alpha_u, alpha_v):
 
 
 def write_intra_modes(t, mi_row, mi_col, block_size, with_chroma):
-    """intra_frame_y_mode to the chroma angle of the block whose choices stand in the block info (spec 5.11.7)."""
+    """intra_frame_y_mode or y_mode to the chroma angle, as they stand in the block info (spec 5.11.7, 5.11.22)."""
     at = info_at(t, mi_row, mi_col)
     y_mode, uv_mode = int64(t.y_mode[at]), int64(t.uv_mode[at])
-    write_symbol(t, y_mode_cdf(t, mi_row, mi_col), 13, y_mode)
+    write_symbol(t, y_mode_cdf(t, mi_row, mi_col, block_size), 13, y_mode)
     if has_angle_delta(y_mode, block_size):
         write_symbol(t, angle_delta_cdf(y_mode), 7, int64(t.angle_y[at]) + MAX_ANGLE_DELTA)
     if not with_chroma:
@@ -200,13 +219,21 @@ def max_tx_size(block_size):
     return block_size // 3
 
 
+def _log2_of_neighbour(t, mi_row, mi_col):
+    """log2 of a neighbour's size in 4x4 units as tx_depth sees it: of its block if that is inter, else of its transform."""
+    if not is_inside(t, mi_row, mi_col):
+        return int64(-1)
+    at = info_at(t, mi_row, mi_col)
+    return max_tx_size(int64(t.block_size[at])) if t.is_inter[at] else int64(t.tx_size[at])
+
+
 def tx_depth_cdf(t, mi_row, mi_col, block_size):
-    """CDF of tx_depth: whether the transforms above and left are at least as large as the largest here."""
+    """CDF of tx_depth: which neighbours, above and left, are at least as large as the largest transform here."""
     largest = max_tx_size(block_size)
     context = int64(0)
-    if is_inside(t, mi_row - 1, mi_col) and t.tx_size[info_at(t, mi_row - 1, mi_col)] >= largest:
+    if _log2_of_neighbour(t, mi_row - 1, mi_col) >= largest:
         context += 1
-    if is_inside(t, mi_row, mi_col - 1) and t.tx_size[info_at(t, mi_row, mi_col - 1)] >= largest:
+    if _log2_of_neighbour(t, mi_row, mi_col - 1) >= largest:
         context += 1
     if largest == 1:
         return cdf.TX_8X8_DEPTH + context * cdf.TX_8X8_ROW
@@ -221,46 +248,60 @@ def write_tx_size(t, mi_row, mi_col, block_size):
     write_symbol(t, tx_depth_cdf(t, mi_row, mi_col, block_size), 2 if block_size == 3 else 3, depth)
 
 
-def tx_set(t, tx_size):
-    """Which transform types an intra block may use (get_tx_set, spec 5.11.48)."""
-    if tx_size >= TX_32X32:
-        return TX_SET_DCTONLY
-    if t.reduced_tx_set or tx_size == TX_16X16:
-        return TX_SET_INTRA_2
-    return TX_SET_INTRA_1
+def tx_set(t, tx_size, is_inter):
+    """Which transform types a block may use: TX_SET_INTER_* or TX_SET_INTRA_* (get_tx_set, spec 5.11.48)."""
+    if tx_size > TX_32X32:
+        return int64(TX_SET_DCTONLY)
+    if is_inter:
+        if t.reduced_tx_set or tx_size == TX_32X32:
+            return int64(TX_SET_INTER_3)
+        return int64(TX_SET_INTER_2 if tx_size == TX_16X16 else TX_SET_INTER_1)
+    if tx_size == TX_32X32:
+        return int64(TX_SET_DCTONLY)
+    return int64(TX_SET_INTRA_2 if t.reduced_tx_set or tx_size == TX_16X16 else TX_SET_INTRA_1)
 
 
-def tx_type_symbol(chosen_set, tx_type):
+def _set_number(chosen_set, is_inter):
+    return chosen_set + TX_SETS_INTRA if is_inter else chosen_set
+
+
+def tx_type_symbol(chosen_set, tx_type, is_inter):
     """Symbol of a transform type in a set, -1 if the set has it not."""
-    if chosen_set == TX_SET_DCTONLY:
-        return int64(0 if tx_type == DCT_DCT else -1)
-    return SET1_SYMBOL[tx_type] if chosen_set == TX_SET_INTRA_1 else SET2_SYMBOL[tx_type]
+    return TX_TYPE_SYMBOL[_set_number(chosen_set, is_inter) * 16 + tx_type]
 
 
-def tx_type_cdf(chosen_set, tx_size, y_mode):
-    """CDF of intra_tx_type for TX_SET_INTRA_1 or 2."""
+def tx_type_cdf(chosen_set, tx_size, y_mode, is_inter):
+    """CDF of intra_tx_type or inter_tx_type; the set is not TX_SET_DCTONLY."""
+    if is_inter:
+        if chosen_set == TX_SET_INTER_1:
+            return cdf.INTER_TX_TYPE_SET1 + tx_size * cdf.INTER_TX_SET1_ROW
+        if chosen_set == TX_SET_INTER_2:
+            return int64(cdf.INTER_TX_TYPE_SET2)
+        return cdf.INTER_TX_TYPE_SET3 + tx_size * cdf.INTER_TX_SET3_ROW
     if chosen_set == TX_SET_INTRA_1:
         return cdf.INTRA_TX_TYPE_SET1 + (tx_size * 13 + y_mode) * cdf.TX_SET1_ROW
     return cdf.INTRA_TX_TYPE_SET2 + (tx_size * 13 + y_mode) * cdf.TX_SET2_ROW
 
 
 def implied_tx_type(t, mode, tx_size):
-    """The type that goes with a prediction mode, or DCT_DCT if not in the set: chroma's rule (compute_tx_type, spec 5.11.40)."""
+    """The type that goes with an intra mode, or DCT_DCT if not in the set: chroma's rule (compute_tx_type, spec 5.11.40)."""
     tx_type = MODE_TO_TXFM[mode]
-    return tx_type if tx_type_symbol(tx_set(t, tx_size), tx_type) >= 0 else int64(DCT_DCT)
+    return tx_type if tx_type_symbol(tx_set(t, tx_size, 0), tx_type, 0) >= 0 else int64(DCT_DCT)
 
 
-def write_tx_type(t, tx_size, tx_type, y_mode):
-    """intra_tx_type, before the coefficients of a luma block that has any (spec 5.11.47)."""
-    chosen_set = tx_set(t, tx_size)
+def write_tx_type(t, tx_size, tx_type, y_mode, is_inter):
+    """intra_tx_type or inter_tx_type, before the coefficients of a luma block that has any (spec 5.11.47)."""
+    chosen_set = tx_set(t, tx_size, is_inter)
     if chosen_set != TX_SET_DCTONLY:
-        symbols = 7 if chosen_set == TX_SET_INTRA_1 else 5
-        write_symbol(t, tx_type_cdf(chosen_set, tx_size, y_mode), symbols, tx_type_symbol(chosen_set, tx_type))
+        symbols = TX_SET_SYMBOLS[_set_number(chosen_set, is_inter)]
+        at = tx_type_cdf(chosen_set, tx_size, y_mode, is_inter)
+        write_symbol(t, at, symbols, tx_type_symbol(chosen_set, tx_type, is_inter))
 
 
-def tx_type_rate(t, tx_size, tx_type, y_mode):
-    """Rate of intra_tx_type."""
-    chosen_set = tx_set(t, tx_size)
+def tx_type_rate(t, tx_size, tx_type, y_mode, is_inter):
+    """Rate of intra_tx_type or inter_tx_type."""
+    chosen_set = tx_set(t, tx_size, is_inter)
     if chosen_set == TX_SET_DCTONLY:
         return int64(0)
-    return int64(t.rate[tx_type_cdf(chosen_set, tx_size, y_mode) + tx_type_symbol(chosen_set, tx_type)])
+    at = tx_type_cdf(chosen_set, tx_size, y_mode, is_inter)
+    return int64(t.rate[at + tx_type_symbol(chosen_set, tx_type, is_inter)])

@@ -7,6 +7,7 @@ from encoder.spec import (
     ANGLE_STEP,
     D67_PRED,
     DC_PRED,
+    INTRA_FRAME,
     SMOOTH_H_PRED,
     SMOOTH_PRED,
     SMOOTH_V_PRED,
@@ -73,6 +74,8 @@ def _fill(edge, first, end, value):
 
 def _is_smooth(t, mi_row, mi_col, plane):
     at = info_at(t, mi_row, mi_col)
+    if plane > 0 and t.ref_frame_0[at] > INTRA_FRAME:
+        return False  # an inter block has no chroma mode
     mode = t.y_mode[at] if plane == 0 else t.uv_mode[at]
     return SMOOTH_PRED <= mode <= SMOOTH_H_PRED
 

@@ -1,7 +1,15 @@
 """The symbol coder's encoding side (derived from the decoder of spec 8.2: each function here undoes one there), and rates.
 
-State in t.coder: LOW (bits not yet out), RANGE, COUNT (bits in LOW beyond the next byte, minus 16), OFFSET (bytes out).
-Bytes wait in t.out as 16-bit values whose upper half is a carry into the byte before; finish_symbols resolves it.
+A tile is coded in two steps. The walk adapts CDFs and records each symbol as a token: the slice of the range that it keeps. When
+the frame's filters have been chosen, walk.finish_tile narrows the range token by token; where a marker stands it codes what
+only now is known: the CDEF index of a 64x64 area, the loop restoration of a superblock.
+
+A token holds, from the lowest bit: `above` and `below` (16 bits each), the symbols left (8), the syntax class (8). A marker
+has above = 0 and its position in the place of `below`.
+
+State in t.coder: LOW (bits not yet out), RANGE, COUNT (bits in LOW beyond the next byte, minus 16), OFFSET (bytes out),
+TOKENS (recorded, and counted beyond the room in t.tokens), CLASS (of the next tokens). Bytes wait in t.out as 16-bit values
+whose upper half is a carry into the byte before.
 """
 
 import numpy as np
@@ -9,9 +17,17 @@ from numpy import int64
 
 from encoder.intmath import msb
 
-LOW, RANGE, COUNT, OFFSET, OVERFLOW = range(5)
-CODER_WORDS = 5
+LOW, RANGE, COUNT, OFFSET, TOKENS, CLASS = range(6)
+CODER_WORDS = 6
 EC_PROB_SHIFT, EC_MIN_PROB = 6, 4
+
+SYNTAX_CLASSES = ("partition", "mode", "intra", "reference", "motion", "transform", "coefficients_y", "coefficients_uv", "filter")
+"""What bits are spent on, for the figures of a frame."""
+CLASS_PARTITION, CLASS_MODE, CLASS_INTRA, CLASS_REFERENCE, CLASS_MOTION = range(5)
+CLASS_TRANSFORM, CLASS_COEFFICIENTS_Y, CLASS_COEFFICIENTS_UV, CLASS_FILTER = range(5, 9)
+
+MARKER_CDEF, MARKER_RESTORATION = range(2)
+"""What walk.finish_tile puts in: the cdef_idx of a 64x64 area; the restoration units that begin in a superblock."""
 
 RATE_BITS = 9
 """Rates are in 1/512 bit."""
@@ -23,7 +39,28 @@ def start_symbols(t):
     t.coder[RANGE] = 1 << 15
     t.coder[COUNT] = -9
     t.coder[OFFSET] = 0
-    t.coder[OVERFLOW] = 0
+    t.coder[TOKENS] = 0
+    t.coder[CLASS] = 0
+    for i in range(len(t.class_bits)):
+        t.class_bits[i] = 0
+
+
+def syntax_class(t, number):
+    """Account the following symbols to a class."""
+    t.coder[CLASS] = number
+
+
+def _record(t, above, below, symbols_left):
+    """Append a token: _narrow's arguments and the class."""
+    at = t.coder[TOKENS]
+    if at < len(t.tokens):
+        t.tokens[at] = above | (below << 16) | (symbols_left << 32) | (t.coder[CLASS] << 40)
+    t.coder[TOKENS] = at + 1
+
+
+def record_marker(t, kind, position):
+    """Append a marker: here walk.finish_tile puts in what the frame's filters have decided."""
+    _record(t, int64(0), position, int64(kind))
 
 
 def _narrow(t, above, below, symbols_left):
@@ -51,9 +88,6 @@ def _narrow(t, above, below, symbols_left):
 def _put_bytes(t, low, count, shift):
     """Move the one or two finished bytes of LOW to the output; gives the remaining low and count."""
     at = t.coder[OFFSET]
-    if at + 2 > len(t.out):
-        t.coder[OVERFLOW] = 1
-        at = 0
     bits = count + 16
     filled = count + shift
     if filled >= 8:
@@ -73,7 +107,7 @@ def write_symbol(t, at, n, symbol):
     if symbol > 0:
         above = 32768 - int64(t.cdf[at + symbol - 1])
     below = 32768 - int64(t.cdf[at + symbol])
-    _narrow(t, above, below, n - 1 - symbol)
+    _record(t, above, below, n - 1 - symbol)
     if not t.disable_cdf_update:
         _adapt(t, at, n, symbol)
 
@@ -99,9 +133,9 @@ def write_bool(t, at, bit):
 def write_unadapted_bool(t, first, bit):
     """A bit with cumulative probability `first` (15 bits) of being 0, from a CDF made for the occasion."""
     if bit:
-        _narrow(t, 32768 - first, int64(0), 0)
+        _record(t, 32768 - first, int64(0), int64(0))
     else:
-        _narrow(t, int64(32768), 32768 - first, 1)
+        _record(t, int64(32768), 32768 - first, int64(1))
 
 
 def write_literal(t, value, bits):
@@ -118,6 +152,30 @@ def write_golomb(t, x):
     write_literal(t, x, length + 1)
 
 
+def code_tokens(t, first, end):
+    """Narrow the range by tokens first .. end - 1, none of them a marker, and account their bits (in 1/512)."""
+    for i in range(first, end):
+        token = t.tokens[i]
+        above, below = token & 0xFFFF, (token >> 16) & 0xFFFF
+        _narrow(t, above, below, (token >> 32) & 0xFF)
+        t.class_bits[token >> 40] += t.rate_of_probability[(above - below) >> RATE_STEP_LOG2]
+
+
+def is_marker(token):
+    """Whether a token is a marker."""
+    return token & 0xFFFF == 0
+
+
+def marker_kind(token):
+    """What a marker stands for."""
+    return (token >> 32) & 0xFF
+
+
+def marker_position(token):
+    """Where in the frame."""
+    return (token >> 16) & 0xFFFF
+
+
 def finish_symbols(t):
     """End the tile as exit_symbol asks (spec 8.2.4): a one bit, zeros up to the byte. Gives the number of bytes in t.out."""
     low, count, at = t.coder[LOW], t.coder[COUNT], t.coder[OFFSET]
@@ -125,9 +183,6 @@ def finish_symbols(t):
     end = ((low + mask) & ~mask) | (mask + 1)
     remaining = count + 10
     bits = count + 16
-    if at + 4 > len(t.out):
-        t.coder[OVERFLOW] = 1
-        return int64(0)
     while remaining > 0:
         t.out[at] = end >> bits
         at += 1

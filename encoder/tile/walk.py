@@ -1,19 +1,32 @@
-"""A tile from its first superblock to its last byte: for each superblock in raster order decide, then code (spec 5.11.2)."""
+"""A tile: for each superblock in raster order decide, then code (spec 5.11.2); once the frame is filtered, its bytes."""
 
 from numpy import int64
 
-from encoder.probe import DECISION, clock
+from encoder.probe import DECISION, ENTROPY, clock
 from encoder.spec import PARTITION_NONE, PARTITION_SPLIT
 from encoder.tile.block import code_block
 from encoder.tile.blocks import clear_block_decoded_flags, info_at, z_col, z_row
+from encoder.tile.inter_modes import fill_mv_rates
 from encoder.tile.modes import write_partition
 from encoder.tile.search import search_superblock
 from encoder.tile.stress import draw, draw_block, draw_block_size
-from encoder.tile.symbol import finish_symbols, start_symbols, update_rates
+from encoder.tile.symbol import (
+    CLASS_FILTER,
+    CLASS_PARTITION,
+    TOKENS,
+    code_tokens,
+    finish_symbols,
+    is_marker,
+    marker_position,
+    start_symbols,
+    syntax_class,
+    update_rates,
+    write_literal,
+)
 
 
 def encode_tile(k, t):
-    """Encode one tile into t.out; gives its size in bytes. t.coder[OVERFLOW] tells that t.out was too small."""
+    """Decide and reconstruct one tile; its symbols wait in t.tokens. t.coder[TOKENS] may tell that there is no room for all."""
     start_symbols(t)
     for plane_column in range(3 * t.context_stride):
         t.above_level[plane_column] = 0
@@ -24,17 +37,45 @@ def encode_tile(k, t):
             t.left_dc[i] = 0
         for mi_col in range(t.mi_col_start, t.mi_col_end, 16):
             _encode_superblock(k, t, mi_row, mi_col)
+    return int64(0)
+
+
+def finish_tile(k, t, cdef_bits):
+    """Code the tokens into t.out; gives the tile's size in bytes.
+
+    The frame's filters are chosen by now: t.cdef_idx, cdef_bits and the restoration of its units.
+    """
+    began = clock() if t.probe else 0
+    end, first = t.coder[TOKENS], int64(0)
+    for i in range(end):
+        if is_marker(t.tokens[i]):
+            code_tokens(t, first, i)
+            first = i + 1
+            _code_filter_syntax(t, marker_position(t.tokens[i]), cdef_bits, end)
+    code_tokens(t, first, end)
+    if t.probe:
+        t.spans[ENTROPY] += clock() - began
     return finish_symbols(t)
+
+
+def _code_filter_syntax(t, position, cdef_bits, end):
+    """cdef_idx at its marker; the tokens for it are recorded behind all others and coded at once."""
+    syntax_class(t, CLASS_FILTER)
+    write_literal(t, int64(t.cdef_idx[position]), cdef_bits)
+    code_tokens(t, end, t.coder[TOKENS])
+    t.coder[TOKENS] = end
 
 
 def _encode_superblock(k, t, mi_row, mi_col):
     t.cdef_idx[(mi_row >> 4) * t.sb_cols + (mi_col >> 4)] = -1
     cdef_choice = int64(0)
     if t.stress:
-        cdef_choice = draw(t, int64(1) << t.cdef_bits)
+        cdef_choice = draw(t, t.cdef_sets)
     else:
         began = clock() if t.probe else 0
         update_rates(t)
+        if not t.frame_is_intra:
+            fill_mv_rates(t)
         clear_block_decoded_flags(t, mi_row, mi_col)
         search_superblock(k, t, mi_row, mi_col)
         if t.probe:
@@ -66,6 +107,7 @@ def _code_partition(k, t, mi_row, mi_col, level, cdef_choice):
             else int64(t.block_size[info_at(t, mi_row, mi_col)])
         )
         whole = chosen >= block_size
+        syntax_class(t, CLASS_PARTITION)
         write_partition(t, mi_row, mi_col, block_size, PARTITION_NONE if whole else PARTITION_SPLIT)
         if whole:
             _code_decided(k, t, mi_row, mi_col, block_size, cdef_choice)

@@ -4,7 +4,7 @@ import encoder
 
 
 def test_the_package_gives_its_public_names() -> None:
-    assert set(encoder.__all__) == {"EncoderConfig", "Packet", "Picture", "encode", "load_kernels"}
+    assert set(encoder.__all__) == {"Encoder", "EncoderConfig", "Packet", "Picture", "encode", "load_kernels"}
     for name in encoder.__all__:
         assert getattr(encoder, name).__name__ == name
         assert getattr(encoder, name).__doc__

@@ -71,13 +71,16 @@ class Decoder:
 def coder(cdfs: np.ndarray, room: int = 1 << 16) -> SimpleNamespace:
     """The part of a tile that the symbol coder uses."""
     t = SimpleNamespace(
-        coder=np.zeros(symbol.CODER_WORDS, np.int64), out=np.zeros(room, np.uint16), cdf=cdfs, disable_cdf_update=0
-    )
+        coder=np.zeros(symbol.CODER_WORDS, np.int64), out=np.zeros(room, np.uint16), cdf=cdfs, disable_cdf_update=0,
+        tokens=np.zeros(room, np.int64), class_bits=np.zeros(len(symbol.SYNTAX_CLASSES), np.int64),
+        rate_of_probability=symbol.rate_of_probability(),
+    )  # fmt: skip
     symbol.start_symbols(t)
     return t
 
 
 def written(t: SimpleNamespace) -> bytes:
+    symbol.code_tokens(t, 0, int(t.coder[symbol.TOKENS]))
     size = symbol.finish_symbols(t)
     return t.out[:size].astype(np.uint8).tobytes()
 
@@ -124,12 +127,19 @@ def test_golomb_codes_are_read_back(value: int) -> None:
     assert 1 << (length - 1) | decoder.literal(length - 1) == value
 
 
-def test_a_full_buffer_is_told_and_nothing_is_written_beyond_it() -> None:
+def test_tokens_beyond_the_room_are_counted_and_not_written() -> None:
     t = coder(CDFS.copy(), room=8)
     for _ in range(1000):
         symbol.write_literal(t, 0xA5, 8)
-    symbol.finish_symbols(t)
-    assert t.coder[symbol.OVERFLOW] == 1
+    assert t.coder[symbol.TOKENS] == 8000
+    assert t.tokens.size == 8
+
+
+def test_a_token_takes_15_bits_at_most() -> None:
+    t = coder(CDFS.copy(), room=4096)
+    for _ in range(1000):
+        symbol.write_unadapted_bool(t, 32768 - 4, 1)
+    assert len(written(t)) <= 2 * 1000
 
 
 def test_rates_are_minus_log2_of_the_probability() -> None:

@@ -4,6 +4,7 @@ A stand-in takes the place of the encoder itself: it gives every plane back 0, 1
 figures are known. The real one is in test_end_to_end.py.
 """
 
+import copy
 import json
 import os
 import pty
@@ -42,7 +43,7 @@ def configs(monkeypatch: pytest.MonkeyPatch) -> list[EncoderConfig]:
             for p in range(3):
                 brighter.plane(p)[:] = source.plane(p) + np.uint8(p)
             data = b"\x12\x00" + bytes([index]) * 20
-            yield Packet(data, index, True, brighter, {"index": index, "type": "key", "bytes": len(data)})
+            yield Packet(data, index, True, brighter, source, [{"display_index": index, "type": "key", "bytes": 20}])
 
     monkeypatch.setattr(encoder.stream, "encode", encode)
     kernels = SimpleNamespace(name="stand-in", interpreted=False, origins={}, overrides="")
@@ -68,7 +69,7 @@ def test_figures_of_a_run(configs: list[EncoderConfig], gray_clip: Path, capsys:
     total = figures.pop("total")
     frames = figures.pop("frames")
     assert figures == {
-        "schema": 1,
+        "schema": 2,
         "input": str(gray_clip),
         "output": str(out),
         "width": 200,
@@ -78,12 +79,14 @@ def test_figures_of_a_run(configs: list[EncoderConfig], gray_clip: Path, capsys:
         "interpreted": False,
         "quantizer": 100,
         "speed": 10,
+        "keyint": 240,
+        "low_latency": False,
         "tiles": {"cols": 2, "rows": 1, "count": 2},
         "threads": min(2, len(os.sched_getaffinity(0))),
     }
     psnr = [None, pytest.approx(48.1308, abs=1e-4), pytest.approx(48.1308 - 6.0206, abs=1e-4)]
     for index, frame in enumerate(frames):
-        assert frame == {"index": index, "type": "key", "bytes": 22, "mse": [0, 1, 4], "psnr": psnr}
+        assert frame == {"display_index": index, "type": "key", "bytes": 20, "mse": [0, 1, 4], "psnr": psnr}
     assert (total["frames"], total["bytes"]) == (4, 88)
     assert total["psnr_of_mean_mse"] == total["mean_psnr"] == psnr
     assert total["wall_s"] >= total["start_up_s"] + total["input_s"] + total["output_s"] > 0
@@ -114,14 +117,58 @@ def test_without_psnr_there_are_no_figures_of_it(configs: list[EncoderConfig], g
 
 def test_options_reach_the_encoder(configs: list[EncoderConfig], gray_clip: Path) -> None:
     options = (
-        "--quantizer 7 --speed 3 --tile-cols-log2 2 --tile-rows-log2 1 --threads 5 --kernels python --probe --psnr"
+        "--quantizer 7 --speed 3 --tile-cols-log2 2 --tile-rows-log2 1 --threads 5 --kernels python --probe --psnr "
+        "--keyint 90 --min-keyint 20 --no-scene-detection --force-key 7,3 --low-latency"
     )
     assert cli.main([str(gray_clip), "-o", str(gray_clip.with_name("out.ivf")), *options.split()]) == 0
     assert configs == [
         EncoderConfig(
-            200, 100, configs[0].fps, 7, 3, 2, 1, 5, kernels="python", probe=True, psnr=True, stress_seed=None
+            200, 100, configs[0].fps, 7, 3, 2, 1, 5, kernels="python", probe=True, psnr=True, stress_seed=None,
+            keyint=90, min_keyint=20, scene_detection=False, forced_key_frames=(7, 3), low_latency=True,
         )
-    ]
+    ]  # fmt: skip
+
+
+def test_a_hidden_picture_is_measured_when_it_is_shown(
+    gray_clip: Path, configs: list[EncoderConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against its own source, not the one that was read last; its entry stands where it was coded."""
+
+    def encode(pictures: Iterable[Picture], config: EncoderConfig) -> Iterator[Packet]:
+        sources = [copy.deepcopy(picture) for picture in pictures]  # the reader's buffer is overwritten
+        entries = [{"display_index": index, "bytes": 5} for index in range(4)]
+        in_unit = [[0], [3, 1], [2], []]
+        for index, source in enumerate(sources):
+            data, frames = bytes(7), [entries[coded] for coded in in_unit[index]]
+            yield Packet(data, index, index == 0, sources[max(index - 1, 0)], source, frames)
+
+    monkeypatch.setattr(encoder.stream, "encode", encode)
+    stats = gray_clip.with_name("stats.json")
+    assert cli.main([str(gray_clip), "-o", str(gray_clip.with_name("out.ivf")), "--stats", str(stats), "--psnr"]) == 0
+    figures = json.loads(stats.read_text())
+    assert [(frame["display_index"], frame["mse"]) for frame in figures["frames"]] == [
+        (0, [0, 0, 0]), (3, [1, 1, 1]), (1, [1, 1, 1]), (2, [1, 1, 1]),
+    ]  # fmt: skip
+    assert (figures["total"]["frames"], figures["total"]["bytes"]) == (4, 28)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ("--keyint -1", "keyint is -1, accepted: 0 to 2147483647"),
+        ("--keyint 30 --min-keyint 31", "min-keyint is 31, accepted: 0 to 30: it cannot exceed keyint, 30"),
+        ("--min-keyint -2", "min-keyint is -2, accepted: 0 to 240: it cannot exceed keyint, 240"),
+        ("--force-key 3,-1", "a forced key frame is -1, accepted: 0 to 2147483646: frames count from 0"),
+        ("--force-key -1", "a forced key frame is -1, accepted: 0 to 2147483646: frames count from 0"),
+    ],
+)
+def test_structure_that_cannot_be_is_refused(
+    gray_clip: Path, capsys: pytest.CaptureFixture[str], options: str, message: str
+) -> None:
+    out = gray_clip.with_name("out.ivf")
+    assert cli.main([str(gray_clip), "-o", str(out), *options.split()]) == 2
+    assert capsys.readouterr() == ("", f"encoder: {message}\n")
+    assert not out.exists()
 
 
 def test_more_threads_than_tiles_are_not_started(configs: list[EncoderConfig], gray_clip: Path) -> None:
@@ -195,6 +242,12 @@ def test_warm_compiles_the_named_set(monkeypatch: pytest.MonkeyPatch, capsys: py
         ("clip.y4m -o out.ivf --limit 0", "--limit is 0, accepted: 1 or more frames"),
         ("clip.y4m -o out.ivf --skip -1", "--skip is -1, accepted: 0 or more frames"),
         ("clip.y4m -o out.ivf --quantizer high", "argument --quantizer: invalid int value: 'high'"),
+        ("clip.y4m -o out.ivf --keyint all", "argument --keyint: invalid int value: 'all'"),
+        (
+            "clip.y4m -o out.ivf --force-key 1,,2",
+            "argument --force-key: '1,,2' is not a list of frame numbers like 0,30,75",
+        ),
+        ("clip.y4m -o out.ivf --force-key=", "argument --force-key: '' is not a list of frame numbers like 0,30,75"),
         ("clip.y4m -o out.ivf --quant 5", "unrecognized arguments: --quant"),
         ("clip.y4m other.y4m -o out.ivf", "unrecognized arguments: other.y4m"),
         ("clip.y4m --warm", "--warm takes no INPUT and no OUTPUT"),
@@ -217,6 +270,7 @@ def test_help_names_every_option_and_status(capsys: pytest.CaptureFixture[str]) 
     text = capsys.readouterr().out
     contract = (
         "--kernels --speed --quantizer --tile-cols-log2 --tile-rows-log2 --threads --limit --skip --reconstruction "
+        "--keyint --min-keyint --no-scene-detection --force-key --low-latency "
         "--psnr --stats --probe --warm --stress -q -y .ivf .obu .mp4 .mkv .webm"
     )
     for word in [*contract.split(), "exit status: 0 fine, 2 usage"]:

@@ -24,6 +24,13 @@ from encoder.errors import ConfigError
         ({"speed": -1}, "speed is -1, accepted: 0 to 10"),
         ({"speed": 11}, "speed is 11, accepted: 0 to 10"),
         ({"threads": 0}, "threads is 0, accepted: 1 to 1024"),
+        ({"keyint": -1}, "keyint is -1, accepted: 0 to 2147483647"),
+        ({"keyint": 2**31}, "keyint is 2147483648, accepted: 0 to 2147483647"),
+        ({"min_keyint": 241}, "min-keyint is 241, accepted: 0 to 240: it cannot exceed keyint, 240"),
+        ({"keyint": 1, "min_keyint": 2}, "min-keyint is 2, accepted: 0 to 1: it cannot exceed keyint, 1"),
+        ({"keyint": 0, "min_keyint": 2**31}, "min-keyint is 2147483648, accepted: 0 to 2147483647"),
+        ({"forced_key_frames": (0, -3)}, "a forced key frame is -3, accepted: 0 to 2147483646: frames count from 0"),
+        ({"forced_key_frames": (2**31 - 1,)}, "a forced key frame is 2147483647, accepted: 0 to 2147483646"),
         ({"stress_seed": -1}, "stress seed is -1, accepted: 0 to"),
         ({"tile_cols_log2": 4}, "tile-cols-log2 is 4, accepted: 0 to 3: the picture is 352 samples wide"),
         ({"tile_rows_log2": -1}, "tile-rows-log2 is -1, accepted: 0 to 3: the picture is 288 samples high"),
@@ -46,6 +53,14 @@ def test_tile_limits_are_those_of_the_specification(width: int, height: int, log
     else:
         with pytest.raises(ConfigError):
             EncoderConfig(width, height, tile_cols_log2=log2)
+
+
+@pytest.mark.parametrize(
+    "keyint, min_keyint, least",
+    [(240, None, 12), (5, None, 5), (1, None, 1), (0, None, 12), (240, 0, 0), (0, 500, 500)],
+)
+def test_the_default_of_min_keyint_stays_below_keyint(keyint: int, min_keyint: int | None, least: int) -> None:
+    assert EncoderConfig(352, 288, keyint=keyint, min_keyint=min_keyint).least_keyint == least
 
 
 def test_a_config_cannot_be_changed() -> None:

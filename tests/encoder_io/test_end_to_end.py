@@ -55,18 +55,21 @@ def test_every_output_decodes_to_the_reconstruction(
 
 
 def test_psnr_is_that_of_the_decoded_pictures(run_encoder: Runner, make_clip: ClipMaker, tmp_path: Path) -> None:
-    clip = make_clip(21, 13, 2)
+    clip = make_clip(21, 13, 4)
     options = ("--psnr", "--stats", "stats.json", "--kernels", "python", "--quantizer", 30)
     assert run_encoder(clip, "-o", "out.ivf", *options).returncode == 0
     figures = json.loads((tmp_path / "stats.json").read_text())
+    in_display_order = sorted(figures["frames"], key=lambda frame: frame["display_index"])
     for frame, source, decoded in zip(
-        figures["frames"], samples_of_y4m(clip), samples_of_video(tmp_path / "out.ivf"), strict=True
+        in_display_order, samples_of_y4m(clip), samples_of_video(tmp_path / "out.ivf"), strict=True
     ):
         expected = [np.mean((a.astype(float) - b) ** 2) for a, b in zip(source, decoded, strict=True)]
         assert frame["mse"] == pytest.approx(expected)
     data = (tmp_path / "out.ivf").read_bytes()
-    assert [frame["bytes"] for frame in figures["frames"]] == ivf_sizes(data)
-    assert figures["total"]["bytes"] == sum(ivf_sizes(data))
+    assert [frame["display_index"] for frame in figures["frames"]] == [0, 2, 1, 3]
+    # Beside the frames a temporal unit holds its delimiter, and may hold the sequence header or show a hidden frame.
+    others = figures["total"]["bytes"] - sum(frame["bytes"] for frame in figures["frames"])
+    assert figures["total"]["bytes"] == sum(ivf_sizes(data)) and 0 < others < 40
 
 
 def ivf_sizes(data: bytes) -> list[int]:

@@ -13,16 +13,18 @@ Elements = list[tuple[str, int]]
 
 
 @pytest.fixture
-def trace() -> Iterator[Callable[[bytes], Elements]]:
-    """Parse a temporal unit: every syntax element with its value, in order."""
+def trace() -> Iterator[Callable[..., Elements]]:
+    """Parse temporal units that follow one another: every syntax element with its value, in order."""
     level = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)
     yield _trace
     av.logging.set_level(level)
 
 
-def _trace(unit: bytes) -> Elements:
+def _trace(*units: bytes) -> Elements:
+    parser = BitStreamFilterContext("trace_headers", "libdav1d")
     with av.logging.Capture() as log:
-        BitStreamFilterContext("trace_headers", "libdav1d").filter(av.Packet(unit))
+        for unit in units:
+            parser.filter(av.Packet(unit))
     lines = "".join(message for _, _, message in log).splitlines()
     return [(found[1], int(found[2])) for found in map(ELEMENT.fullmatch, map(str.strip, lines)) if found]

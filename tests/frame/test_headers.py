@@ -1,39 +1,53 @@
 """Headers say what was meant: FFmpeg's parser reads back every syntax element."""
 
 from dataclasses import replace
-from fractions import Fraction
 
 import av
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from encoder.frame.headers import FrameHeader, SequenceHeader
-from encoder.frame.obu import frame_unit, sequence_header_unit, temporal_unit
+from encoder.bits import BitWriter
+from encoder.frame.headers import FrameHeader, SequenceHeader, uncompressed_header
+from encoder.frame.obu import TemporalUnits, frame_unit, sequence_header_unit, temporal_unit
+from encoder.spec import (
+    INTER_FRAME,
+    INTRA_ONLY_FRAME,
+    KEY_FRAME,
+    RESTORE_NONE,
+    RESTORE_SGRPROJ,
+    RESTORE_SWITCHABLE,
+    RESTORE_WIENER,
+    SWITCHABLE,
+)
 from encoder.tiling import Tiling
 
-FPS = Fraction(30000, 1001)
+from .elements import FPS, Elements, dummy_tiles, expected_elements, frames_of, key_frames, section, streams
+
 PLAIN = Tiling.uniform(200, 120)
-SEC_STRENGTHS = (0, 1, 2, 4)
+INTER = {"frame_type": INTER_FRAME}
 
 
 def stream(sequence: SequenceHeader, frame: FrameHeader) -> bytes:
-    """A temporal unit whose tiles are dummies, the last one the biggest."""
-    tiles = [bytes(40)] * (frame.tiling.count - 1) + [bytes(41)]
-    return temporal_unit([sequence_header_unit(sequence), frame_unit(sequence, frame, tiles)])
+    """A temporal unit of one key frame whose tiles are dummies."""
+    return temporal_unit([sequence_header_unit(sequence), frame_unit(sequence, frame, dummy_tiles(frame))])
 
 
-def section(elements: list[tuple[str, int]], first: str, last: str) -> list[tuple[str, int]]:
-    """The elements from one name to another, both included."""
-    names = [name for name, _ in elements]
-    return elements[names.index(first) : names.index(last) + 1]
+def second_frame(trace, sequence: SequenceHeader, **fields) -> Elements:
+    """The elements of a frame that follows a key frame."""
+    units = TemporalUnits(sequence)
+    frames = [FrameHeader(tiling=PLAIN, base_q_idx=100), FrameHeader(tiling=PLAIN, base_q_idx=100, **fields)]
+    if not frames[1].show_frame:
+        frames.append(frames[0])
+    written = [units.add_frame(frame, frame_unit(sequence, frame, dummy_tiles(frame))) for frame in frames]
+    return frames_of(trace(*filter(None, written)))[1]
 
 
-def sequence_elements(elements: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def sequence_elements(elements: Elements) -> Elements:
     return section(elements, "seq_profile", "film_grain_params_present")
 
 
-def frame_elements(elements: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def frame_elements(elements: Elements) -> Elements:
     return section(elements, "show_existing_frame", "reduced_tx_set")
 
 
@@ -116,6 +130,7 @@ def test_tier_is_coded_from_level_4_0(trace, level, has_tier):
         "enable_jnt_comp",
         "enable_ref_frame_mvs",
         "enable_cdef",
+        "enable_restoration",
         "color_range",
     ],
 )
@@ -191,87 +206,186 @@ def test_every_element_of_a_frame_header(trace):
     ]
 
 
-@st.composite
-def frame_headers(draw: st.DrawFn) -> FrameHeader:
-    """Any frame header of a picture up to 1500x900."""
-    tiling = Tiling.uniform(*(draw(st.integers(low, high)) for low, high in ((8, 1500), (8, 900), (0, 5), (0, 5))))
-    cdef_bits = draw(st.integers(0, 3))
-    pri = st.lists(st.integers(0, 15), min_size=1 << cdef_bits, max_size=1 << cdef_bits).map(tuple)
-    sec = st.lists(st.sampled_from(SEC_STRENGTHS), min_size=1 << cdef_bits, max_size=1 << cdef_bits).map(tuple)
-    disable_cdf_update = draw(st.booleans())
-    return FrameHeader(
-        tiling=tiling,
-        base_q_idx=draw(st.integers(1, 255)),
-        order_hint=draw(st.integers(0, 127)),
-        disable_cdf_update=disable_cdf_update,
-        disable_frame_end_update_cdf=disable_cdf_update or draw(st.booleans()),
-        loop_filter_level=draw(st.tuples(*[st.just(0) | st.integers(0, 63)] * 4)),
-        loop_filter_sharpness=draw(st.integers(0, 7)),
-        cdef_damping=draw(st.integers(3, 6)),
-        cdef_bits=cdef_bits,
-        cdef_y_pri_strength=draw(pri),
-        cdef_y_sec_strength=draw(sec),
-        cdef_uv_pri_strength=draw(pri),
-        cdef_uv_sec_strength=draw(sec),
-        tx_mode_select=draw(st.booleans()),
-        reduced_tx_set=draw(st.booleans()),
+def test_every_element_of_an_inter_frame_header(trace):
+    """In order, every field that inter frames add away from its default, over references before and after the frame."""
+    sequence = replace(
+        SequenceHeader.of(PLAIN, FPS), enable_ref_frame_mvs=True, enable_warped_motion=True, enable_restoration=True
     )
+    units = TemporalUnits(sequence)
+    future = FrameHeader(
+        tiling=PLAIN,
+        base_q_idx=90,
+        frame_type=INTER_FRAME,
+        show_frame=False,
+        order_hint=16,
+        refresh_frame_flags=0b100000,
+    )
+    between = FrameHeader(
+        tiling=PLAIN,
+        base_q_idx=100,
+        frame_type=INTER_FRAME,
+        show_frame=False,
+        showable_frame=True,
+        order_hint=8,
+        primary_ref_frame=4,
+        refresh_frame_flags=0b1000,
+        ref_order_hint=(0, 0, 0, 0, 0, 16, 0, 0),
+        ref_frame_idx=(0, 1, 2, 3, 5, 6, 7),
+        allow_high_precision_mv=True,
+        interpolation_filter=SWITCHABLE,
+        use_ref_frame_mvs=True,
+        reference_select=True,
+        skip_mode_present=True,
+        frame_restoration_type=(RESTORE_WIENER, RESTORE_NONE, RESTORE_SWITCHABLE),
+        loop_restoration_size=(128, 64),
+        tx_mode_select=True,
+    )
+    frames = [FrameHeader(tiling=PLAIN, base_q_idx=100), future, between]
+    written = [units.add_frame(frame, frame_unit(sequence, frame, dummy_tiles(frame))) for frame in frames]
+    found = frames_of(trace(written[0], units.add_existing(3)))
+    assert found[3] == [("show_existing_frame", 1), ("frame_to_show_map_idx", 3)]
+    assert found[2] == [
+        ("show_existing_frame", 0),
+        ("frame_type", 1),
+        ("show_frame", 0),
+        ("showable_frame", 1),
+        ("error_resilient_mode", 0),
+        ("disable_cdf_update", 0),
+        ("frame_size_override_flag", 0),
+        ("order_hint", 8),
+        ("primary_ref_frame", 4),
+        ("refresh_frame_flags", 8),
+        ("frame_refs_short_signaling", 0),
+        ("ref_frame_idx[0]", 0),
+        ("ref_frame_idx[1]", 1),
+        ("ref_frame_idx[2]", 2),
+        ("ref_frame_idx[3]", 3),
+        ("ref_frame_idx[4]", 5),
+        ("ref_frame_idx[5]", 6),
+        ("ref_frame_idx[6]", 7),
+        ("render_and_frame_size_different", 0),
+        ("allow_high_precision_mv", 1),
+        ("is_filter_switchable", 1),
+        ("is_motion_mode_switchable", 0),
+        ("use_ref_frame_mvs", 1),
+        ("disable_frame_end_update_cdf", 0),
+        ("uniform_tile_spacing_flag", 1),
+        ("tile_cols_log2", 0),
+        ("tile_rows_log2", 0),
+        ("base_q_idx", 100),
+        ("delta_q_y_dc.delta_coded", 0),
+        ("delta_q_u_dc.delta_coded", 0),
+        ("delta_q_u_ac.delta_coded", 0),
+        ("using_qmatrix", 0),
+        ("segmentation_enabled", 0),
+        ("delta_q_present", 0),
+        ("loop_filter_level[0]", 0),
+        ("loop_filter_level[1]", 0),
+        ("loop_filter_sharpness", 0),
+        ("loop_filter_delta_enabled", 0),
+        ("cdef_damping_minus_3", 0),
+        ("cdef_bits", 0),
+        ("cdef_y_pri_strength[0]", 0),
+        ("cdef_y_sec_strength[0]", 0),
+        ("cdef_uv_pri_strength[0]", 0),
+        ("cdef_uv_sec_strength[0]", 0),
+        ("lr_type[0]", 2),
+        ("lr_type[1]", 0),
+        ("lr_type[2]", 1),
+        ("lr_unit_shift", 1),
+        ("lr_uv_shift", 1),
+        ("tx_mode", 2),
+        ("reference_select", 1),
+        ("skip_mode_present", 1),
+        ("allow_warped_motion", 0),
+        ("reduced_tx_set", 0),
+        *((f"is_global[{i}]", 0) for i in range(1, 8)),
+    ]
 
 
-ALWAYS = {
-    "show_existing_frame": 0,
-    "frame_type": 0,
-    "show_frame": 1,
-    "frame_size_override_flag": 0,
-    "render_and_frame_size_different": 0,
-    "uniform_tile_spacing_flag": 1,
-    "delta_q_y_dc.delta_coded": 0,
-    "delta_q_u_dc.delta_coded": 0,
-    "delta_q_u_ac.delta_coded": 0,
-    "using_qmatrix": 0,
-    "segmentation_enabled": 0,
-    "delta_q_present": 0,
-    "loop_filter_delta_enabled": 0,
-}
+def test_error_resilient_frames_repeat_the_order_hints_of_all_slots(trace):
+    """And code neither primary_ref_frame nor use_ref_frame_mvs."""
+    sequence = replace(SequenceHeader.of(PLAIN, FPS), enable_ref_frame_mvs=True)
+    found = second_frame(trace, sequence, frame_type=INTER_FRAME, error_resilient_mode=True, ref_order_hint=(0,) * 8)
+    names = [name for name, _ in found]
+    assert names[names.index("refresh_frame_flags") + 1 :][:9] == [
+        *(f"ref_order_hint[{i}]" for i in range(8)),
+        "frame_refs_short_signaling",
+    ]
+    assert not {"primary_ref_frame", "use_ref_frame_mvs"} & set(names)
 
 
-def expected_elements(frame: FrameHeader, enable_cdef: bool) -> dict[str, int]:
-    """What FFmpeg should find, without the elements that the values of others leave out."""
-    expected = ALWAYS | {
-        "order_hint": frame.order_hint,
-        "disable_cdf_update": frame.disable_cdf_update,
-        "tile_cols_log2": frame.tiling.cols_log2,
-        "tile_rows_log2": frame.tiling.rows_log2,
-        "base_q_idx": frame.base_q_idx,
-        "loop_filter_sharpness": frame.loop_filter_sharpness,
-        "tx_mode": 2 if frame.tx_mode_select else 1,
-        "reduced_tx_set": frame.reduced_tx_set,
-    }
-    if not frame.disable_cdf_update:
-        expected["disable_frame_end_update_cdf"] = frame.disable_frame_end_update_cdf
-    if frame.tiling.count > 1:
-        expected |= {"context_update_tile_id": frame.tiling.count - 1, "tile_size_bytes_minus1": 0}
-    levels = 4 if any(frame.loop_filter_level[:2]) else 2
-    expected |= {f"loop_filter_level[{i}]": frame.loop_filter_level[i] for i in range(levels)}
-    if enable_cdef:
-        expected |= {"cdef_damping_minus_3": frame.cdef_damping - 3, "cdef_bits": frame.cdef_bits}
-        for i in range(1 << frame.cdef_bits):
-            expected |= {
-                f"cdef_y_pri_strength[{i}]": frame.cdef_y_pri_strength[i],
-                f"cdef_y_sec_strength[{i}]": SEC_STRENGTHS.index(frame.cdef_y_sec_strength[i]),
-                f"cdef_uv_pri_strength[{i}]": frame.cdef_uv_pri_strength[i],
-                f"cdef_uv_sec_strength[{i}]": SEC_STRENGTHS.index(frame.cdef_uv_sec_strength[i]),
-            }
-    return expected
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ({"frame_type": KEY_FRAME}, ["disable_cdf_update"]),
+        (
+            {"frame_type": KEY_FRAME, "show_frame": False},
+            ["showable_frame", "error_resilient_mode", "disable_cdf_update"],
+        ),
+        (
+            {"frame_type": INTRA_ONLY_FRAME, "refresh_frame_flags": 1},
+            ["error_resilient_mode", "disable_cdf_update"],
+        ),
+    ],
+)
+def test_intra_frames_that_are_shown_or_hidden(trace, fields, names):
+    """What follows show_frame; none has references, and a key frame that is shown has no refresh_frame_flags."""
+    found = [name for name, _ in second_frame(trace, SequenceHeader.of(PLAIN, FPS), **fields)]
+    after = found.index("show_frame") + 1
+    assert found[after : after + len(names)] == names
+    assert ("refresh_frame_flags" in found) == (len(names) > 1)
+    assert not {"primary_ref_frame", "ref_frame_idx[0]", "reference_select", "is_global[1]"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "sizes", "expected"),
+    [
+        ((RESTORE_NONE, RESTORE_NONE, RESTORE_NONE), (256, 128), [0, 0, 0]),
+        ((RESTORE_WIENER, RESTORE_NONE, RESTORE_NONE), (64, 32), [2, 0, 0, 0]),
+        ((RESTORE_SGRPROJ, RESTORE_NONE, RESTORE_NONE), (128, 128), [3, 0, 0, 1]),
+        ((RESTORE_NONE, RESTORE_SWITCHABLE, RESTORE_NONE), (256, 256), [0, 1, 0, 2, 0]),
+        ((RESTORE_NONE, RESTORE_NONE, RESTORE_WIENER), (64, 32), [0, 0, 2, 0, 1]),
+    ],
+)
+def test_restoration(trace, kinds, sizes, expected):
+    """lr_type of each plane, then the size of units as far as any plane has them (both bits of lr_unit_shift as one)."""
+    sequence = replace(SequenceHeader.of(PLAIN, FPS), enable_restoration=True)
+    frame = FrameHeader(tiling=PLAIN, base_q_idx=1, frame_restoration_type=kinds, loop_restoration_size=sizes)
+    assert [value for name, value in trace(stream(sequence, frame)) if name.startswith("lr_")] == expected
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(frame=frame_headers(), enable_cdef=st.booleans())
-def test_parser_reads_back_any_frame_header(trace, frame, enable_cdef):
-    """Every field of the dataclass, whatever its neighbours are."""
-    sequence = replace(SequenceHeader.of(frame.tiling, FPS), enable_cdef=enable_cdef)
-    elements = frame_elements(trace(stream(sequence, frame)))
-    assert dict(elements) == expected_elements(frame, enable_cdef)
+@given(frame=key_frames(), enable_cdef=st.booleans())
+def test_parser_reads_back_any_key_frame(trace, frame, enable_cdef):
+    """Every field, whatever its neighbours are, of pictures and tilings of any size."""
+    sequence = replace(SequenceHeader.of(frame.tiling, FPS), enable_cdef=enable_cdef, enable_restoration=True)
+    (elements,) = frames_of(trace(stream(sequence, frame)))
+    assert dict(elements) == expected_elements(sequence, frame, slots=[])
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(drawn=streams())
+def test_parser_reads_back_any_stream(trace, drawn):
+    """Key, inter and intra-only frames, shown, hidden and shown later, in any order, over any references.
+
+    FFmpeg keeps its own slots: it reads skip_mode_present where it finds skip mode allowed.
+    """
+    sequence, frames, expected = drawn
+    units, rest = TemporalUnits(sequence), FrameHeader(tiling=PLAIN, base_q_idx=1)
+    written = [
+        units.add_existing(frame)
+        if isinstance(frame, int)
+        else units.add_frame(frame, frame_unit(sequence, frame, dummy_tiles(frame)))
+        for frame in frames
+    ]
+    if units.is_open:
+        rest = replace(rest, tiling=frames[0].tiling)
+        written.append(units.add_frame(rest, frame_unit(sequence, rest, dummy_tiles(rest))))
+    found = frames_of(trace(*filter(None, written)))
+    assert list(map(dict, found[: len(frames)])) == expected
 
 
 @pytest.mark.parametrize(
@@ -282,12 +396,43 @@ def test_parser_reads_back_any_frame_header(trace, frame, enable_cdef):
         ({"disable_cdf_update": True}, "disable_frame_end_update_cdf"),
         ({"cdef_bits": 1}, "cdef_y_pri_strength has 1 entries"),
         ({"cdef_uv_sec_strength": (0, 0)}, "cdef_uv_sec_strength has 2 entries"),
+        ({"frame_restoration_type": (0, 0, 4)}, "frame_restoration_type is"),
+        ({"loop_restoration_size": (64, 128)}, "loop_restoration_size is 64 and 128"),
+        ({"loop_restoration_size": (32, 32)}, "loop_restoration_size is 32 and 32"),
+        ({"frame_type": 3}, "frame_type is 3"),
+        ({"refresh_frame_flags": 1}, "a shown key frame refreshes all"),
+        ({"frame_type": INTRA_ONLY_FRAME}, "an intra-only frame does not refresh all"),
+        ({"primary_ref_frame": 0}, "no primary_ref_frame"),
+        ({"reference_select": True}, "reference_select in an intra frame"),
+        (INTER | {"error_resilient_mode": True, "primary_ref_frame": 0}, "no primary_ref_frame"),
+        (INTER | {"error_resilient_mode": True, "use_ref_frame_mvs": True}, "error resilient"),
+        (INTER | {"skip_mode_present": True}, "without reference_select"),
+        (INTER | {"ref_frame_idx": (0,) * 8}, "seven references"),
+        (INTER | {"ref_order_hint": (0,) * 7}, "eight slots"),
     ],
 )
 def test_refuses_fields_that_contradict(fields, message):
     """A header that no decoder would read as it is meant."""
     with pytest.raises(ValueError, match=message):
         FrameHeader(**{"tiling": PLAIN, "base_q_idx": 100, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"frame_restoration_type": (1, 0, 0)}, "without enable_restoration"),
+        (INTER | {"use_ref_frame_mvs": True}, "without enable_ref_frame_mvs"),
+        (INTER | {"reference_select": True, "skip_mode_present": True}, "where skip mode is not allowed"),
+        (INTER | {"interpolation_filter": 5}, "does not fit"),
+        (INTER | {"primary_ref_frame": 8}, "does not fit"),
+        ({"order_hint": 128}, "does not fit"),
+    ],
+)
+def test_refuses_what_the_sequence_or_the_syntax_has_no_room_for(fields, message):
+    """When it is written."""
+    frame = FrameHeader(tiling=PLAIN, base_q_idx=100, **fields)
+    with pytest.raises(ValueError, match=message):
+        uncompressed_header(BitWriter(), SequenceHeader.of(PLAIN, FPS), frame)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (333, 65), (640, 360)])

@@ -57,3 +57,25 @@ def test_example_of_the_specification(width, height, fps, level):
 def test_limit(size, tiles_log2, fps, level):
     """Both sides of every limit."""
     assert seq_level_idx(Tiling.uniform(*size, *tiles_log2), Fraction(fps)) == level
+
+
+@pytest.mark.parametrize(
+    ("size", "tiles_log2", "fps", "headers_per_shown", "level"),
+    [
+        ((384, 384), (0, 0), 30, Fraction(5, 4), 0),  # 5529600 decoded samples a second
+        ((384, 384), (0, 0), 30, Fraction(126, 100), 1),
+        ((64, 64), (0, 0), 75, 2, 0),
+        ((64, 64), (0, 0), 76, 2, 8),  # frame headers a second
+        ((64, 64), (0, 0), 150, 1, 0),  # all that is hidden is shown later
+        ((256, 128), (2, 1), 60, 2, 0),
+        ((256, 128), (2, 1), 61, 2, 4),  # tiles a second
+        ((4096, 2304), (0, 0), 31, 2, 16),
+        ((4096, 2304), (0, 0), 32, 2, MAXIMUM_PARAMETERS),  # samples a second of the largest tile
+        ((4096, 2176), (2, 0), 120, 1, 14),
+        ((4096, 2176), (2, 0), 120, Fraction(11, 10), 15),  # 5.3 is there for those that decode more than they show
+        ((4096, 2176), (2, 0), 120, Fraction(111, 100), 17),
+    ],
+)
+def test_frames_that_are_never_shown_count_where_they_are_decoded(size, tiles_log2, fps, headers_per_shown, level):
+    """Both sides of the limits on decoded samples, headers and tiles."""
+    assert seq_level_idx(Tiling.uniform(*size, *tiles_log2), Fraction(fps), Fraction(headers_per_shown)) == level

@@ -8,7 +8,16 @@ import pytest
 
 from encoder.bits import leb128
 from encoder.frame.headers import FrameHeader, SequenceHeader
-from encoder.frame.obu import biggest_tile, frame_unit, sequence_header_unit, temporal_unit, tile_size_bytes
+from encoder.frame.obu import (
+    TemporalUnits,
+    biggest_tile,
+    existing_frame_unit,
+    frame_unit,
+    sequence_header_unit,
+    temporal_unit,
+    tile_size_bytes,
+)
+from encoder.spec import INTER_FRAME, KEY_FRAME
 from encoder.tiling import Tiling
 
 FPS = Fraction(25)
@@ -91,6 +100,81 @@ def test_refuses_tiles_that_the_header_does_not_announce(tiles):
     tiling = Tiling.uniform(128, 64, 1, 0)
     with pytest.raises(ValueError, match="for a tiling of 2"):
         frame_unit(SequenceHeader.of(tiling, FPS), FrameHeader(tiling=tiling, base_q_idx=100), tiles)
+
+
+@pytest.mark.parametrize("slot", range(8))
+def test_an_existing_frame_takes_one_byte(trace, slot):
+    """An OBU of a frame header: a one, the slot, a trailing one."""
+    assert existing_frame_unit(slot) == bytes([3 << 3 | 2, 1, 1 << 7 | slot << 4 | 1 << 3])
+    with pytest.raises(ValueError, match="does not fit"):
+        existing_frame_unit(8)
+
+
+def hidden(tiling: Tiling, **fields) -> FrameHeader:
+    """An inter frame that may be shown later, from slot 1."""
+    return FrameHeader(
+        **{
+            "tiling": tiling,
+            "base_q_idx": 100,
+            "frame_type": INTER_FRAME,
+            "show_frame": False,
+            "showable_frame": True,
+            "refresh_frame_flags": 2,
+            **fields,
+        }
+    )
+
+
+def test_hidden_frames_share_the_unit_of_the_next_shown_one():
+    """A delimiter, the frames as they came; the sequence header only with a key frame, and first even if that is hidden."""
+    tiling = Tiling.uniform(64, 64)
+    sequence = SequenceHeader.of(tiling, FPS)
+    units, head = TemporalUnits(sequence), sequence_header_unit(sequence)
+    key, shown = FrameHeader(tiling=tiling, base_q_idx=100), hidden(tiling, show_frame=True, showable_frame=False)
+    assert not units.is_open
+    assert units.add_frame(key, b"key") == temporal_unit([head, b"key"])
+    assert units.add_frame(hidden(tiling), b"far") is None
+    assert units.add_frame(hidden(tiling), b"near") is None
+    assert units.is_open
+    assert units.add_frame(shown, b"shown") == temporal_unit([b"far", b"near", b"shown"])
+    assert not units.is_open
+    assert units.add_existing(1) == temporal_unit([existing_frame_unit(1)])
+    assert units.add_frame(hidden(tiling), b"far") is None
+    assert units.add_frame(hidden(tiling, frame_type=KEY_FRAME), b"key") is None
+    assert units.add_existing(1) == temporal_unit([head, b"far", b"key", existing_frame_unit(1)])
+    assert units.add_frame(shown, b"shown") == temporal_unit([b"shown"])
+
+
+@pytest.mark.parametrize("size", [(64, 64), (200, 136)])
+def test_dav1d_shows_hidden_frames_when_told_to(size):
+    """A pyramid of dummy data ends with a hidden key frame: as many pictures as frames that were shown."""
+    tiling = Tiling.uniform(*size)
+    sequence = SequenceHeader.of(tiling, FPS)
+    refs = {
+        "ref_order_hint": (0, 4, 0, 0, 0, 0, 0, 0),
+        "ref_frame_idx": (0, 0, 0, 0, 1, 1, 1),
+        "reference_select": True,
+    }
+    frames: list[FrameHeader | int] = [
+        FrameHeader(tiling=tiling, base_q_idx=100),
+        hidden(tiling, order_hint=4, primary_ref_frame=0),
+        hidden(tiling, order_hint=2, refresh_frame_flags=4, skip_mode_present=True, **refs),
+        hidden(tiling, order_hint=1, refresh_frame_flags=0, show_frame=True, error_resilient_mode=True, **refs),
+        2,
+        1,
+        hidden(tiling, frame_type=KEY_FRAME, order_hint=8),
+        1,
+        hidden(tiling, show_frame=True, order_hint=9, primary_ref_frame=6, ref_order_hint=(8,) * 8),
+    ]
+    units, decoder, shown = TemporalUnits(sequence), av.CodecContext.create("libdav1d", "r"), 0
+    for frame in frames:
+        if isinstance(frame, int):
+            unit = units.add_existing(frame)
+        else:
+            unit = units.add_frame(frame, frame_unit(sequence, frame, [bytes(30_000)]))
+        if unit is not None:
+            shown += len(decoder.decode(av.Packet(unit)))
+    assert shown + len(decoder.decode(None)) == 6
 
 
 def decode(tiling: Tiling, tiles: list[bytes]) -> np.ndarray:

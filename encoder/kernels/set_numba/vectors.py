@@ -58,6 +58,16 @@ class Vector:
     def max(self, other: Any) -> Vector:
         return self._call("smax", self._other(other))
 
+    def shifted_right(self, count: int) -> Vector:
+        """Zeros come in at the upper end."""
+        return self._with(self.builder.lshr(self.value, self._other(count)))
+
+    def unsigned_min(self, other: Vector) -> Vector:
+        return self._call("umin", other.value)
+
+    def unsigned_max(self, other: Vector) -> Vector:
+        return self._call("umax", other.value)
+
     def subtract_to_zero(self, other: Vector) -> Vector:
         """Unsigned difference, 0 where it would be negative."""
         return self._call("usub.sat", other.value)

@@ -1,0 +1,110 @@
+"""Source pictures that wait to be coded: copies with borders and at smaller sizes, and which of them become key frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from encoder.config import EncoderConfig
+from encoder.frame.motion import QUARTER
+from encoder.frame.motion_search import LumaPyramid
+from encoder.frame.scene_cut import SceneCuts
+from encoder.kernels.table import Kernels
+from encoder.picture import REF_BORDER, Picture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LookaheadPicture:
+    """A picture to be coded.
+
+    display_index   its place in the order of display
+    picture         a copy of our own, with a border of REF_BORDER, edges and border extended
+    pyramid         its luma at the full size, at half and at a quarter of it
+    """
+
+    display_index: int
+    picture: Picture
+    pyramid: LumaPyramid
+
+
+class Lookahead:
+    """Takes pictures in the order of display and decides which become key frames.
+
+    Key frames are the first picture, those of config.forced_key_frames, the one keyint behind the last key frame, and from
+    min_keyint on the first picture of a scene. A scene that lasts for one picture is a flash, none: where scenes are looked
+    for, a picture is decided about when the next one is there.
+    """
+
+    def __init__(self, config: EncoderConfig, kernels: Kernels) -> None:
+        self._kernels: Any = kernels  # its slots are attributes that it gets when it is made
+        self._forced = frozenset(config.forced_key_frames)
+        self._keyint = config.keyint
+        self._min_keyint = config.least_keyint
+        self._cuts = SceneCuts() if config.scene_detection and config.keyint != 1 else None
+        self._waiting: dict[int, LookaheadPicture] = {}
+        self._sent = 0
+        self._decided = 0
+        self._last_key = 0
+        self._ended = False
+
+    def __getitem__(self, display_index: int) -> LookaheadPicture:
+        """A picture that has been sent and not been released. Raises KeyError for others."""
+        return self._waiting[display_index]
+
+    def send(self, picture: Picture) -> list[bool]:
+        """Copy the next picture; returns for the next pictures that are decided now whether they are key frames."""
+        source = self._copy(picture)
+        self._waiting[self._sent] = source
+        if self._cuts:
+            visible = source.pyramid.plane(QUARTER)[: picture.height >> QUARTER, : picture.width >> QUARTER]
+            self._cuts.add(visible)
+        self._sent += 1
+        return self._decide()
+
+    def flush(self) -> list[bool]:
+        """No picture follows; decides about those that are left, as send does."""
+        self._ended = True
+        return self._decide()
+
+    def release(self, display_index: int) -> None:
+        """Let go of a picture. Raises KeyError where it is not there."""
+        del self._waiting[display_index]
+
+    def _copy(self, picture: Picture) -> LookaheadPicture:
+        own = Picture.allocate(picture.width, picture.height, REF_BORDER)
+        for plane in range(3):
+            own.plane(plane)[:] = picture.plane(plane)
+            self._extend(own, plane)
+        return LookaheadPicture(self._sent, own, LumaPyramid(self._kernels, own))
+
+    def _extend(self, picture: Picture, plane: int) -> None:
+        """Repeat the edge of what is visible in the rest of the allocated area and in the border."""
+        width, height, border = picture.plane_width[plane], picture.plane_height[plane], picture.border
+        subsampling = 1 if plane else 0
+        right = (picture.allocated_width >> subsampling) - width + border
+        bottom = (picture.allocated_height >> subsampling) - height + border
+        at = picture.origin[plane], picture.stride[plane]
+        self._kernels.extend_edges(picture.samples, *at, width, height, border, right, border, bottom)
+
+    def _decide(self) -> list[bool]:
+        decisions = []
+        while self._decided < self._sent:
+            is_key = self._is_key(self._decided)
+            if is_key is None:
+                break
+            if is_key:
+                self._last_key = self._decided
+            self._decided += 1
+            decisions.append(is_key)
+        return decisions
+
+    def _is_key(self, index: int) -> bool | None:
+        """Whether a picture becomes a key frame; None as long as that depends on the next one."""
+        distance = index - self._last_key
+        if index == 0 or index in self._forced or (self._keyint and distance >= self._keyint):
+            return True
+        if distance < self._min_keyint or self._cuts is None:
+            return False
+        if index + 1 == self._sent and not self._ended:
+            return None
+        return self._cuts.begins_at(index)
