@@ -16,56 +16,13 @@ _MAX_UINT32 = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class SpeedPreset:
-    """How thoroughly the search looks; steps are quantizer steps, ac_q / 8.
-
-    flat_divisor  a block is not split if its variance a sample is at most the squared step by this
-    busy_factor   an 8x8 block is tried as four 4x4 ones from so many squared steps of variance a sample on
-    good_shift    only common modes are tried where one leaves at most 8 / 2**good_shift steps a sample
-    close_shift   the second best prediction is coded too if it costs at most 1 / 2**close_shift more
-
-    Of inter frames:
-    smallest_level    of blocks: 1 is 8x8, 2 is 16x16
-    coded_candidates  how many of the ranked predictions are coded
-    near_vectors      how many NEARMV of a reference's motion vector stack are tried
-    pairs             1: one pair of references is tried, 2: all with the best single one
-    pair_modes        how many of the modes of a pair are tried
-    inter_tx_types    how many transform types are tried up to 16x16
-    intra_shift       intra prediction is tried from a SATD of 8 / 2**intra_shift steps a sample on
-    skip_split_rate   a block without coefficients is split if it costs more than so many 1/512 bit
-    """
-
-    flat_divisor: int
-    busy_factor: int
-    good_shift: int
-    close_shift: int
-    smallest_level: int
-    coded_candidates: int
-    near_vectors: int
-    pairs: int
-    pair_modes: int
-    inter_tx_types: int
-    intra_shift: int
-    skip_split_rate: int
-
-
-_THOROUGH = SpeedPreset(16, 1, 8, 3, 1, 2, 3, 2, 5, 5, 3, 4096)
-_FAST = SpeedPreset(4, 2, 4, 5, 1, 1, 1, 1, 4, 1, 2, 8192)
-
-
-def speed_preset(speed: int) -> SpeedPreset:
-    """The preset of a speed: 0 to 6 search thoroughly, 7 to 10 fast."""
-    return _THOROUGH if speed <= 6 else _FAST
-
-
-@dataclass(frozen=True, slots=True)
 class EncoderConfig:
     """The settings of one encode. Raises ConfigError where one is out of range.
 
     width, height    visible luma samples, 8x8 to 4096x2304
     fps              frames per second, both terms below 2**32
     quantizer        base_q_idx, 1 (finest) to 255; 0 would be lossless, a mode that we do not have
-    speed            0 to 6 search thoroughly, 7 to 10 fast
+    speed            0 (slowest) to 10: see presets.py
     tile_cols_log2   log2 of the number of tile columns asked for, as in the specification (5.9.15): the picture
     tile_rows_log2   is cut into at most so many, because a tile is whole superblocks of 64x64
     threads          tiles encoded at the same time

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -17,11 +17,14 @@ from encoder.config import EncoderConfig
 from encoder.frame.choices import FrameChoices, choose
 from encoder.frame.frame import FrameEncoder, FrameResult
 from encoder.frame.gop import FramePlan, Gop, Plan
-from encoder.frame.lookahead import Lookahead
+from encoder.frame.lookahead import Lookahead, LookaheadPicture
+from encoder.frame.temporal_filter import TemporalFilter
 from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
 from encoder.spec import KEY_FRAME
 
+TEMPORAL_REACH = 3
+"""Pictures on each side that the temporal filter looks at."""
 WARM_UP_PICTURES = 3
 """A key frame, a hidden frame and a leaf between them: all that there is to compile."""
 
@@ -58,6 +61,7 @@ class Encoder:
         kernels = load_kernels(config.kernels)
         self.config = config
         self._lookahead = Lookahead(config, kernels.kernels)
+        self._temporal_filter = TemporalFilter(kernels, config.width, config.height)
         self._gop = Gop(config.low_latency)
         self._frame_encoder = FrameEncoder(config, kernels)
         self._plans: deque[Plan] = deque()
@@ -100,7 +104,7 @@ class Encoder:
 
     def receive(self) -> Packet | None:
         """The next packet; None where more pictures are needed for one, or after `flush`, where there are no more."""
-        while self._plans:
+        while self._plans and self._is_ready(self._plans[0]):
             plan = self._plans.popleft()
             if isinstance(plan, FramePlan):
                 unit = self._encode(plan)
@@ -110,6 +114,12 @@ class Encoder:
                 return self._packet(plan, unit)
         return None
 
+    def _is_ready(self, plan: Plan) -> bool:
+        """Whether the pictures are here that the temporal filter wants."""
+        if not isinstance(plan, FramePlan) or not choose(self.config, plan).temporal_filter:
+            return True
+        return self._lookahead.has_sent(plan.display_index + TEMPORAL_REACH)
+
     def _plan(self, decisions: list[bool]) -> None:
         for is_key in decisions:
             self._plans += self._gop.add(is_key)
@@ -117,13 +127,26 @@ class Encoder:
     def _encode(self, plan: FramePlan) -> bytes | None:
         began = time.perf_counter()
         choices = choose(self.config, plan)
-        result = self._frame_encoder.encode(self._lookahead[plan.display_index], plan, choices)
+        source = self._lookahead[plan.display_index]
+        if choices.temporal_filter:
+            source = self._cleaned(source, plan, choices.base_q_idx)
+        result = self._frame_encoder.encode(source, plan, choices)
         # The frame that is coded next pays for the lookahead's work since the last one.
         result.stages_s["lookahead"] = self._lookahead_s
         wall_s = time.perf_counter() - began + self._lookahead_s
         self._lookahead_s = 0.0
         self._frames.append(_frame_stats(plan, choices, result, wall_s))
         return result.unit
+
+    def _cleaned(self, source: LookaheadPicture, plan: FramePlan, base_q_idx: int) -> LookaheadPicture:
+        """The picture after the temporal filter; of a key frame, whose past is another scene, only with what follows."""
+        began = time.perf_counter()
+        neighbours = self._lookahead.around(source.display_index, TEMPORAL_REACH)
+        if plan.frame_type == KEY_FRAME:
+            neighbours = [other for other in neighbours if other.display_index > source.display_index]
+        picture = self._temporal_filter.apply(source, neighbours, base_q_idx)
+        self._lookahead_s += time.perf_counter() - began
+        return replace(source, picture=picture)
 
     def _packet(self, plan: Plan, unit: bytes) -> Packet:
         frames, self._frames = self._frames, []
@@ -157,6 +180,8 @@ def _frame_stats(plan: FramePlan, choices: FrameChoices, result: FrameResult, wa
         "quantizer": choices.base_q_idx,
         "bytes": result.frame_bytes,
         "bits": result.bits,
+        "block_sizes": result.block_sizes,
+        "modes": result.modes,
         "wall_s": wall_s,
         "stages_s": result.stages_s,
         "tiles": result.tiles,

@@ -6,17 +6,22 @@ The structure of the stream, the frame headers and the picture are drawn here, t
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
-from encoder.config import EncoderConfig, speed_preset
+from encoder.config import EncoderConfig
 from encoder.frame.choices import FrameChoices
 from encoder.frame.filter_levels import CdefStrengths
-from encoder.frame.frame import FrameEncoder, FrameResult
-from encoder.frame.gop import FramePlan, ShowExisting
+from encoder.frame.frame import FrameEncoder
+from encoder.frame.gop import FramePlan, Plan, ShowExisting
 from encoder.frame.lookahead import LookaheadPicture
 from encoder.frame.motion_search import LumaPyramid
+from encoder.frame.restoration_search import set_units
+from encoder.intmath import clip3
 from encoder.kernels.load import DEFAULT_SET, load_kernels
 from encoder.picture import REF_BORDER, Picture
+from encoder.presets import FAST
 from encoder.spec import (
     INTER_FRAME,
     INTRA_ONLY_FRAME,
@@ -24,18 +29,34 @@ from encoder.spec import (
     NUM_REF_FRAMES,
     PRIMARY_REF_NONE,
     REFS_PER_FRAME,
+    RESTORE_NONE,
+    RESTORE_SGRPROJ,
+    RESTORE_SWITCHABLE,
+    RESTORE_WIENER,
     SWITCHABLE,
 )
 from encoder.stream import Packet
+from encoder.tables import table
 from encoder.tiling import tile_limits
 
+TAPS_MIN, TAPS_MAX = (table(f"wiener_taps_{end}").tolist() for end in ("min", "max"))
+XQD_MIN, XQD_MAX = (table(f"sgrproj_xqd_{end}").tolist() for end in ("min", "max"))
+SGR_PARAMS = table("sgr_params").tolist()
 MAX_FRAMES = 7
-SIZES = ((8, 72), (8, 200), (200, 400))
+SIZES = ((8, 72), (8, 72), (8, 200), (200, 400))
 ALL_SLOTS = (1 << NUM_REF_FRAMES) - 1
 
+OnFrame = Callable[[FrameEncoder, Plan, FrameChoices | None], None]
 
-def encode_stress(seed: int, kernels: str = DEFAULT_SET) -> tuple[EncoderConfig, Iterator[Packet]]:
-    """A stream of a few frames drawn from `seed`: the same for every kernel set."""
+
+def encode_stress(
+    seed: int, kernels: str = DEFAULT_SET, on_frame: OnFrame | None = None
+) -> tuple[EncoderConfig, Iterator[Packet]]:
+    """A stream of a few frames drawn from `seed`: the same for every kernel set.
+
+    on_frame  called after each frame in coding order, hidden ones too, with the encoder, which has its reconstruction, the
+              plan and the choices; these are None where a hidden frame is shown
+    """
     dice = random.Random(seed)
     low, high = dice.choice(SIZES)
     width, height = dice.randint(low, high), dice.randint(low, high)
@@ -49,17 +70,24 @@ def encode_stress(seed: int, kernels: str = DEFAULT_SET) -> tuple[EncoderConfig,
         kernels=kernels,
         stress_seed=seed,
     )
-    return config, _packets(config, dice)
+    return config, _packets(config, dice, on_frame)
 
 
-def _packets(config: EncoderConfig, dice: random.Random) -> Iterator[Packet]:
+def _packets(config: EncoderConfig, dice: random.Random, on_frame: OnFrame | None) -> Iterator[Packet]:
     kernels = load_kernels(config.kernels)
     encoder = FrameEncoder(config, kernels)
     picture = Picture.allocate(config.width, config.height, REF_BORDER)
     source = LookaheadPicture(0, picture, LumaPyramid(kernels.kernels, picture))
     try:
         for plan in draw_plans(dice):
-            result = _code(encoder, source, plan, dice)
+            choices = None
+            if isinstance(plan, FramePlan):
+                choices = draw_choices(dice)
+                result = encoder.encode(source, plan, choices)
+            else:
+                result = encoder.show_existing(plan)
+            if on_frame is not None:
+                on_frame(encoder, plan, choices)
             if result.unit is not None:
                 is_key = isinstance(plan, FramePlan) and plan.frame_type == KEY_FRAME
                 yield Packet(result.unit, plan.display_index, is_key, encoder.reconstruction, picture, [])
@@ -67,17 +95,9 @@ def _packets(config: EncoderConfig, dice: random.Random) -> Iterator[Packet]:
         encoder.close()
 
 
-def _code(
-    encoder: FrameEncoder, source: LookaheadPicture, plan: FramePlan | ShowExisting, dice: random.Random
-) -> FrameResult:
-    if isinstance(plan, ShowExisting):
-        return encoder.show_existing(plan)
-    return encoder.encode(source, plan, draw_choices(dice))
-
-
-def draw_plans(dice: random.Random) -> list[FramePlan | ShowExisting]:
+def draw_plans(dice: random.Random) -> list[Plan]:
     """Frames of all types, shown and hidden, hidden ones shown later while a slot still holds them, in any slots."""
-    plans: list[FramePlan | ShowExisting] = [_frame(dice, 0, KEY_FRAME, True, ALL_SLOTS)]
+    plans: list[Plan] = [_frame(dice, 0, KEY_FRAME, True, ALL_SLOTS)]
     waiting: dict[int, int] = {}  # display index of a hidden frame -> its slot
     shown = 1
     for _ in range(dice.randint(0, MAX_FRAMES - 1)):
@@ -124,12 +144,13 @@ def draw_choices(dice: random.Random) -> FrameChoices:
         loop_filter_level=(level(), level(), level(), level()),
         loop_filter_sharpness=dice.randint(0, 7),
         cdef=cdef,
-        preset=speed_preset(10),
+        preset=FAST,
         rd_lambda=0,
         satd_lambda=0,
         tx_mode_select=dice.random() < 0.8,
         reduced_tx_set=dice.random() < 0.3,
         disable_cdf_update=dice.random() < 0.2,
+        draw_restoration=partial(draw_restoration, random.Random(dice.random())) if dice.random() < 0.5 else None,
         error_resilient_mode=dice.random() < 0.15,
         allow_high_precision_mv=dice.random() < 0.5,
         interpolation_filter=dice.randint(0, SWITCHABLE),
@@ -137,3 +158,28 @@ def draw_choices(dice: random.Random) -> FrameChoices:
         reference_select=dice.random() < 0.7,
         skip_mode=dice.random() < 0.8,
     )
+
+
+def draw_restoration(dice: random.Random, r: Any) -> None:
+    """Fill the units of a RestorationView with anything that can be coded."""
+    luma_size = dice.choice((64, 128, 256))
+    set_units(r, luma_size, dice.choice((luma_size, luma_size // 2)))
+    for plane in range(3):
+        kind = dice.choice((RESTORE_NONE, RESTORE_WIENER, RESTORE_SGRPROJ, RESTORE_SWITCHABLE))
+        r.lr_type[plane] = kind
+        kinds = (RESTORE_NONE, RESTORE_WIENER, RESTORE_SGRPROJ) if kind == RESTORE_SWITCHABLE else (RESTORE_NONE, kind)
+        first = int(r.lr_unit_at[plane])
+        for unit in range(first, first + int(r.lr_unit_rows[plane] * r.lr_unit_cols[plane])):
+            r.lr_unit_type[unit] = dice.choice(kinds)
+            taps = [dice.randint(low, high) for low, high in zip(TAPS_MIN * 2, TAPS_MAX * 2, strict=True)]
+            if plane:
+                taps[0] = taps[3] = 0  # chroma has filters of 5 taps
+            r.lr_wiener[6 * unit : 6 * unit + 6] = taps
+            sgr_set = dice.randrange(len(SGR_PARAMS))
+            xqd = [dice.randint(low, high) for low, high in zip(XQD_MIN, XQD_MAX, strict=True)]
+            if SGR_PARAMS[sgr_set][0] == 0:
+                xqd[0] = 0
+            if SGR_PARAMS[sgr_set][2] == 0:
+                xqd[1] = clip3(XQD_MIN[1], XQD_MAX[1], 128 - xqd[0])  # what is not coded (spec 5.11.58)
+            r.lr_sgr_set[unit] = sgr_set
+            r.lr_sgr_xqd[2 * unit : 2 * unit + 2] = xqd

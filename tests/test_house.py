@@ -23,6 +23,7 @@ FLOORS = {
     "encoder.picture": 1,
     "encoder.bits": 1,
     "encoder.config": 1,
+    "encoder.presets": 1,
     "encoder.kernels": 2,
     "encoder.tile": 3,
     "encoder.frame": 4,

@@ -20,9 +20,10 @@ import numpy as np
 from encoder import probe
 from encoder.compiled import compiled
 from encoder.config import EncoderConfig
-from encoder.frame import cdef_costs, filters, motion_field
+from encoder.frame import cdef_costs, filters, motion_field, restoration
 from encoder.frame.cdef_search import search_cdef
 from encoder.frame.choices import FrameChoices
+from encoder.frame.deblock_search import search_loop_filter_levels
 from encoder.frame.filter_levels import CdefStrengths, ac_q, dc_q, sec_strength
 from encoder.frame.filters import FilterView
 from encoder.frame.gop import FramePlan, ShowExisting
@@ -33,20 +34,31 @@ from encoder.frame.motion_search import LumaPyramid, Motion, MotionSearch
 from encoder.frame.obu import TemporalUnits, biggest_tile, frame_unit
 from encoder.frame.order_hints import get_relative_dist, skip_mode_frame
 from encoder.frame.references import Reference, References
+from encoder.frame.restoration import RestorationView
+from encoder.frame.restoration_search import header_fields, most_units, search_restoration
 from encoder.kernels.load import KernelSet
 from encoder.picture import REF_BORDER, Picture
+from encoder.presets import speed_preset
 from encoder.spec import (
     INTER_FRAME,
     LAST_FRAME,
     NUM_REF_FRAMES,
     PRIMARY_REF_NONE,
+    RESTORE_NONE,
     TOTAL_REFS_PER_FRAME,
 )
 from encoder.tile import cdf, walk
-from encoder.tile.state import FINISHING_TOKENS, Tile, block_info, tile_memory, token_memory
+from encoder.tile.state import FINISHING_TOKENS, Tile, block_info, restoration_info, tile_memory, token_memory
 from encoder.tile.symbol import RATE_BITS, SYNTAX_CLASSES, TOKENS
 from encoder.tiling import Tile as TileArea
 
+BLOCK_NAMES = {3 * level: f"{4 << level}x{4 << level}" for level in range(5)}
+MODE_NAMES = dict(enumerate((
+    "DC", "V", "H", "D45", "D135", "D113", "D157", "D203", "D67", "SMOOTH", "SMOOTH_V", "SMOOTH_H", "PAETH",
+    "NEARESTMV", "NEARMV", "GLOBALMV", "NEWMV", "NEAREST_NEARESTMV", "NEAR_NEARMV", "NEAREST_NEWMV", "NEW_NEARESTMV",
+    "NEAR_NEWMV", "NEW_NEARMV", "GLOBAL_GLOBALMV", "NEW_NEWMV",
+)))  # fmt: skip
+"""YMode, intra and inter (spec 6.10.19, 6.10.22)."""
 BUFFERS = NUM_REF_FRAMES + 2
 """Pictures: the reference slots, the frame that is being coded, the one that was shown last."""
 
@@ -57,8 +69,14 @@ class PlainCode(NamedTuple):
     encode_tile: Callable[..., Any]
     finish_tile: Callable[..., Any]
     deblock_frame: Callable[..., Any]
+    deblock_plane: Callable[..., Any]
+    squared_error: Callable[..., Any]
     cdef_frame: Callable[..., Any]
     cdef_costs: Callable[..., Any]
+    restoration_errors: Callable[..., Any]
+    wiener_sums: Callable[..., Any]
+    self_guided_sums: Callable[..., Any]
+    restore_frame: Callable[..., Any]
     estimate_motion_field: Callable[..., Any]
     save_motion_vectors: Callable[..., Any]
 
@@ -70,8 +88,14 @@ def plain_code(interpreted: bool) -> PlainCode:
         (walk, "encode_tile"),
         (walk, "finish_tile"),
         (filters, "deblock_frame"),
+        (filters, "deblock_plane"),
+        (filters, "squared_error"),
         (filters, "cdef_frame"),
         (cdef_costs, "cdef_costs"),
+        (restoration, "restoration_errors"),
+        (restoration, "wiener_sums"),
+        (restoration, "self_guided_sums"),
+        (restoration, "restore_frame"),
         (motion_field, "estimate_motion_field"),
         (motion_field, "save_motion_vectors"),
     )
@@ -82,8 +106,11 @@ def plain_code(interpreted: bool) -> PlainCode:
 class FrameResult:
     """A coded frame, or one shown from its slot.
 
-    unit         the temporal unit that it ends; None for a hidden frame
-    header_bytes, payload_bytes   of its OBU: tiles, and all else
+    unit                the temporal unit that it ends; None for a hidden frame
+    frame_bytes         of its OBU
+    stages_s            seconds by stage, and by stage within each of the tiles
+    bits                of the tiles, by class of syntax
+    block_sizes, modes  what share of the picture has blocks of a size, a prediction mode
     """
 
     unit: bytes | None
@@ -91,6 +118,8 @@ class FrameResult:
     stages_s: dict[str, float] = field(default_factory=dict)
     tiles: list[dict[str, Any]] = field(default_factory=list)
     bits: dict[str, float] = field(default_factory=dict)
+    block_sizes: dict[str, float] = field(default_factory=dict)
+    modes: dict[str, float] = field(default_factory=dict)
 
 
 class FrameEncoder:
@@ -98,11 +127,16 @@ class FrameEncoder:
 
     def __init__(self, config: EncoderConfig, kernels: KernelSet):
         self.config = config
-        self._kernels = kernels.kernels
+        self._kernels: Any = kernels.kernels  # its slots are attributes that it gets when it is made
         self._code = plain_code(kernels.interpreted)
         self._tiling = config.tiling
-        self._sequence = SequenceHeader.of(self._tiling, config.fps, config.full_range)
-        self._sequence = replace(self._sequence, enable_ref_frame_mvs=True)
+        is_stress = config.stress_seed is not None
+        preset = speed_preset(config.speed)
+        self._sequence = replace(
+            SequenceHeader.of(self._tiling, config.fps, config.full_range),
+            enable_ref_frame_mvs=is_stress or preset.use_ref_frame_mvs,
+            enable_restoration=is_stress or preset.restored_layers > 0,
+        )
         self._units = TemporalUnits(self._sequence)
         self._areas = list(self._tiling.tiles())
         self._pictures = Picture.allocate_row(BUFFERS, config.width, config.height, REF_BORDER)
@@ -116,6 +150,7 @@ class FrameEncoder:
         self._mi_stride = self._sb_cols * 16
         self._info = block_info(self._sb_rows * 16, self._mi_stride)
         self._cdef_idx = np.zeros(self._sb_rows * self._sb_cols, np.int8)
+        self._restoration = restoration_info(most_units(config.width, config.height))
         cells = motion_cells(self._mi_rows, self._mi_cols)
         self._motion = {
             "saved_ref_frame": np.zeros(BUFFERS * cells, np.int8),
@@ -156,11 +191,21 @@ class FrameEncoder:
             data = [tile for tile, _ in tiles]
             result.tiles = [figures for _, figures in tiles]
             result.bits = _bits_by_class(self._memory)
+            result.block_sizes, result.modes = (
+                self._shares("block_size", BLOCK_NAMES),
+                self._shares("y_mode", MODE_NAMES),
+            )
             obu = frame_unit(self._sequence, job.header, data)
             result.frame_bytes = len(obu)
             result.unit = self._units.add_frame(job.header, obu)
             self._keep(job, self._memory[biggest_tile(data)]["cdf"])
         return result
+
+    def _shares(self, name: str, names: dict[int, str]) -> dict[str, float]:
+        """What share of the picture has each value of a field of the block info."""
+        grid = self._info[name].reshape(-1, self._mi_stride)[: self._mi_rows, : self._mi_cols]
+        values, counts = np.unique(grid, return_counts=True)
+        return {names[v]: round(n / grid.size, 4) for v, n in zip(values.tolist(), counts.tolist(), strict=True)}
 
     def show_existing(self, plan: ShowExisting) -> FrameResult:
         """Show a hidden frame."""
@@ -272,7 +317,7 @@ class FrameEncoder:
             **choices.search_words(), **job.search_view,
             stress=self.config.stress_seed is not None, probe=self.config.probe,
             src=job.source.samples, rec=picture.samples, origin=np.array(picture.origin), stride=np.array(picture.stride),
-            cdef_idx=self._cdef_idx, **self._info, **memory,
+            cdef_idx=self._cdef_idx, **self._info, **(memory | self._restoration),
         )  # fmt: skip
 
     @property
@@ -296,7 +341,7 @@ class FrameEncoder:
 
     def _search_view(self, job: _Job) -> dict[str, Any]:
         """What the search has to know of the references."""
-        refs, search, plan = job.plan.search_refs, self._motion_search, job.plan
+        refs, search, plan = job.plan.search_refs[: job.choices.preset.references], self._motion_search, job.plan
         vectors = np.zeros((max(len(refs), 1), search.rows * search.cols * 2), np.int16)
         current = self._pyramids[job.buffer]
         near: tuple[int, Motion] | None = None
@@ -341,9 +386,15 @@ class FrameEncoder:
         )  # fmt: skip
 
     def _filter(self, job: _Job, stages_s: dict[str, float]) -> None:
-        """Deblocking, then CDEF from a copy of its result, its strengths searched unless they are given."""
+        """Deblocking; CDEF from a copy of its result, its strengths searched unless they are given; loop restoration."""
         picture = self._pictures[job.buffer]
         with _timed(stages_s, "deblocking"):
+            if job.choices.deblock_search:
+                levels = search_loop_filter_levels(
+                    self._code.deblock_plane, self._code.squared_error, self._kernels, self._filter_view(job),
+                    job.source.samples, self._deblocked,
+                )  # fmt: skip
+                job.header = replace(job.header, loop_filter_level=levels)
             self._code.deblock_frame(self._kernels, self._filter_view(job))
         with _timed(stages_s, "cdef"):
             effort = job.choices.cdef_effort
@@ -353,17 +404,37 @@ class FrameEncoder:
                     job.choices.base_q_idx, job.choices.rd_lambda,
                 )  # fmt: skip
             job.header = replace(job.header, **_cdef_fields(job.cdef))
+            np.copyto(self._deblocked, picture.samples)
             if not all(strengths.is_off for strengths in job.cdef):
-                np.copyto(self._deblocked, picture.samples)
                 self._code.cdef_frame(self._kernels, self._filter_view(job), self._deblocked)
+        with _timed(stages_s, "restoration"):
+            self._restore(job)
+
+    def _restore(self, job: _Job) -> None:
+        """Loop restoration, as far as it is searched, or drawn."""
+        picture, choices = self._pictures[job.buffer], job.choices
+        self._restoration["lr_type"][:] = RESTORE_NONE
+        view: Any = RestorationView(
+            samples=picture.samples, deblocked=self._deblocked, origin=np.array(picture.origin),
+            stride=np.array(picture.stride), width=picture.width, height=picture.height, **self._restoration,
+        )  # fmt: skip
+        if choices.draw_restoration is not None:
+            choices.draw_restoration(view)
+        elif choices.restoration_effort is not None:
+            search_restoration(
+                self._code, self._kernels, view, job.source.samples, choices.restoration_effort, choices.rd_lambda
+            )
+        if view.lr_type.any():
+            self._code.restore_frame(self._kernels, view)
+            job.header = replace(job.header, **header_fields(view))
 
     def _filter_view(self, job: _Job) -> FilterView:
-        rec, cdef, choices = self._pictures[job.buffer], job.cdef, job.choices
+        rec, cdef, header = self._pictures[job.buffer], job.cdef, job.header
         return FilterView(
             samples=rec.samples, origin=np.array(rec.origin), stride=np.array(rec.stride), width=rec.width, height=rec.height,
             mi_rows=self._mi_rows, mi_cols=self._mi_cols, mi_stride=self._mi_stride,
             **{name: self._info[name] for name in ("block_size", "tx_size", "skip", "is_inter")},
-            loop_filter_level=np.array(choices.loop_filter_level), loop_filter_sharpness=choices.loop_filter_sharpness,
+            loop_filter_level=np.array(header.loop_filter_level), loop_filter_sharpness=header.loop_filter_sharpness,
             cdef_idx=self._cdef_idx, cdef_damping=cdef[0].damping,
             cdef_y_pri_strength=np.array([s.y_pri for s in cdef]),
             cdef_y_sec_strength=np.array([sec_strength(s.y_sec) for s in cdef]),
@@ -391,7 +462,15 @@ class FrameEncoder:
             right = (picture.allocated_width >> sub) - w + picture.border
             bottom = (picture.allocated_height >> sub) - h + picture.border
             self._kernels.extend_edges(
-                picture.samples, picture.origin[plane], picture.stride[plane], w, h, picture.border, right, picture.border, bottom
+                picture.samples,
+                picture.origin[plane],
+                picture.stride[plane],
+                w,
+                h,
+                picture.border,
+                right,
+                picture.border,
+                bottom,
             )
 
 

@@ -51,6 +51,15 @@ class Lookahead:
         """A picture that has been sent and not been released. Raises KeyError for others."""
         return self._waiting[display_index]
 
+    def has_sent(self, display_index: int) -> bool:
+        """Whether a picture is here or has been; also where it will never come, because the pictures have ended."""
+        return display_index < self._sent or self._ended
+
+    def around(self, display_index: int, reach: int) -> list[LookaheadPicture]:
+        """The pictures up to `reach` before and after one, as far as they are here."""
+        near = range(display_index - reach, display_index + reach + 1)
+        return [self._waiting[index] for index in near if index != display_index and index in self._waiting]
+
     def send(self, picture: Picture) -> list[bool]:
         """Copy the next picture; returns for the next pictures that are decided now whether they are key frames."""
         source = self._copy(picture)

@@ -93,7 +93,7 @@ def set_units(r: Any, luma_size: int, chroma_size: int) -> None:
     r.lr_unit_type[:at] = RESTORE_NONE
 
 
-def header_fields(r: Any) -> dict[str, tuple[int, ...]]:
+def header_fields(r: Any) -> dict[str, Any]:
     """What FrameHeader says of the restoration of a RestorationView."""
     return {
         "frame_restoration_type": tuple(r.lr_type.tolist()),

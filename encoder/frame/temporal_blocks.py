@@ -19,12 +19,13 @@ OWN_WEIGHT = 32
 """Of a sample of the picture itself; one of a neighbour has at most 31."""
 FULL_BASE = 255
 """temporal_accumulate's base for a block without error; at 0 the block counts nothing."""
-ERROR_SLOPE = 40
+ERROR_SLOPE = 14
 """What an error of one tolerance takes from the base."""
-SAMPLE_SLOPE = 12
+SAMPLE_SLOPE = 6
 """What a squared difference of one tolerance takes from it, sample by sample."""
-STEADY = 64
-"""Length of a vector (row and col together, 1/8 samples) at which the tolerance is half of that of what stands still."""
+STEADY = 1
+"""Length of a vector (row and col together, 1/8 samples) at which the tolerance is half of that of what stands still: a pan by
+one sample has a ninth. Only where nothing moves does the neighbour show the very same samples."""
 MAX_SLOPE = 4095
 HOPELESS = 24
 """Errors of a block at a vector of whole samples, in tolerances, at which no fraction of a sample is tried."""
@@ -161,8 +162,8 @@ def _add_block(k, v, row, col, mv_row, mv_col):
     base_sum = np.int64(0)
     for i in range(4):
         y, x = CELL * (i >> 1), CELL * (i & 1)
-        # Half of the cell's own mean, half of the block's.
-        base = _base((v.errors[i] << (SHIFT - 7)) + (total << (SHIFT - 9)), tolerance)
+        # Half of the cell's own mean, half of the block's, in 1/256.
+        base = _base(2 * v.errors[i] + (total >> 1), tolerance)
         base_sum += base
         if base > 0:
             cell_at = at + y * stride + x
@@ -183,7 +184,7 @@ def _add_chroma(k, v, plane, row, col, mv_row, mv_col, luma_base):
     at = _block_at(v, plane, row, col)
     error = k.sse(v.samples, at, stride, v.prediction, 0, CELL, CELL, CELL)
     tolerance = _tolerance(v, plane, mv_row, mv_col)
-    base = min(luma_base, _base(error << (SHIFT - 6), tolerance))
+    base = min(luma_base, _base(4 * error, tolerance))
     if base > 0:
         k.temporal_accumulate(
             v.sums, v.weights, at, stride, v.samples, at, stride,

@@ -24,10 +24,12 @@ from encoder.picture import Picture
 
 MAX_NEIGHBOURS = 6
 """On both sides together: sums and weights are of 16 bits."""
-NOISE_TOLERANCE = 6
+NOISE_TOLERANCE = 16
 """Tolerance of the variance of the noise; two pictures of the same thing differ by 2."""
-QUANTIZER_TOLERANCE = 16, 256
+QUANTIZER_TOLERANCE = 4, 256
 """Tolerance of the squared quantizer step, a quotient."""
+MAX_NOISE = 100 * 256
+"""Of an estimate: beyond it lies no noise but a texture of single samples."""
 LEAST_SMOOTH = 64
 """One sample of so many has to lie in smooth surroundings, else nothing is said about noise."""
 
@@ -107,7 +109,7 @@ class TemporalFilter:
         if count * LEAST_SMOOTH < width * height:
             return 0
         mean_q4 = 16 * total // count
-        return mean_q4 * mean_q4 * 1117 // 25600
+        return min(MAX_NOISE, mean_q4 * mean_q4 * 1117 // 25600)
 
     def _tolerance(self, picture: Picture, plane: int, base_q_idx: int) -> int:
         numerator, denominator = QUANTIZER_TOLERANCE

@@ -205,9 +205,9 @@ _DECLARED = [
         t = 16 * src - y(0), the sums over all samples of f0 f0, f0 f1, f0 f2, f1 f1, f1 f2, f2 f2, f0 t, f1 t, f2 t are added to
         sums[sums_at ..]: the error of coefficients c is that of 128 * t - c[j] * f[j]."""),
     Slot("box_filter", "restoration", _void(u8s, i64, i64, i64, i64, i64, i64, i16s), """
-        (padded, padded_at, padded_stride, w, h, set, pass, out)
+        (padded, padded_at, padded_stride, w, h, sgr_set, pass_number, out)
         Box filter (spec 7.17.3): out[i * w + j] = F[i][j], in 1/16 of a sample. The block's first row is an even one of the
-        stripe. set 0..15, pass 0 or 1. A pass without radius gives the samples themselves."""),
+        stripe. sgr_set 0..15, pass_number 0 or 1. A pass without radius gives the samples themselves."""),
     Slot("self_guided_mix", "restoration",
         _void(u8s, i64, i64, u8s, i64, i64, i64, i64, i16s, i16s, i64, i64), """
         (dst, dst_at, dst_stride, padded, padded_at, padded_stride, w, h, flt0, flt1, xqd0, xqd1)

@@ -74,7 +74,7 @@ MODE_ORDER = np.array(
      SMOOTH_V_PRED, SMOOTH_H_PRED]
 )  # fmt: skip
 COMMON_MODES = 5
-"""The first of MODE_ORDER are always tried, the others unless one of these leaves little (config.SpeedPreset.good_shift)."""
+"""The first of MODE_ORDER are always tried, the others unless one of these leaves little (presets.SearchEffort.good_shift)."""
 TYPICAL_ALL_ZERO_CONTEXT = 4
 """all_zero context assumed for transform blocks smaller than their block, whose neighbours the search does not track."""
 IDTX_LARGEST = 8
@@ -103,6 +103,7 @@ def _mode_rate(t, mode_cdf, block_size, mode, delta):
 
 
 def try_luma(k, t, mi_row, mi_col, block_size):
+    """Rank the intra modes of a block by SATD and rate, code the best; gives the cost of luma."""
     level = block_size // 3
     x, y, n = mi_col * 4, mi_row * 4, int64(4) << level
     have_above, have_left = is_inside(t, mi_row - 1, mi_col), is_inside(t, mi_row, mi_col - 1)

@@ -103,12 +103,14 @@ class Tile(Record):
         "above_level": u8s, "above_dc": u8s, "left_level": u8s, "left_dc": u8s, "context_stride": i64,
         "block_decoded": u8s,
         # symbol coder
-        "cdf": u16s, "coder": i64s, "tokens": i64s, "class_bits": i64s, "out": u16s, "cdf_rows": i32s, "rate": i32s, "rate_of_probability": i32s,
+        "cdf": u16s, "coder": i64s, "tokens": i64s, "class_bits": i64s, "out": u16s,
+        "cdf_rows": i32s, "rate": i32s, "rate_of_probability": i32s,
         # scratch
         "above": u8s, "left": u8s, "above_filtered": u8s, "left_filtered": u8s,
         "prediction": u8s, "residual": i32s, "coefs": i32s, "dequantized": i32s, "levels": i32s, "magnitudes": u8s,
         "base_levels": u8s,
-        "eobs": i64s, "cfl_ac": i16s, "backup": u8s, "saved": u8s, "choice": i64s, "node": i64s, "new_mv": i64s, "tried": i64s, "draw": i64s,
+        "eobs": i64s, "cfl_ac": i16s, "backup": u8s, "saved": u8s,
+        "choice": i64s, "node": i64s, "new_mv": i64s, "tried": i64s, "draw": i64s,
         # motion vector stacks of the block at hand (spec 7.10.2), see tile/mv_stack.py; references of its neighbours
         "mv_stack": i64s, "ref_counts": i64s,
         # rates of the whole samples of a motion vector difference, row and column (inter_modes.fill_mv_rates)

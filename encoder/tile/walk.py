@@ -8,16 +8,21 @@ from encoder.tile.block import code_block
 from encoder.tile.blocks import clear_block_decoded_flags, info_at, z_col, z_row
 from encoder.tile.inter_modes import fill_mv_rates
 from encoder.tile.modes import write_partition
+from encoder.tile.restoration import clear_restoration_references, write_restoration
 from encoder.tile.search import search_superblock
 from encoder.tile.stress import draw, draw_block, draw_block_size
 from encoder.tile.symbol import (
     CLASS_FILTER,
     CLASS_PARTITION,
+    MARKER_CDEF,
+    MARKER_RESTORATION,
     TOKENS,
     code_tokens,
     finish_symbols,
     is_marker,
+    marker_kind,
     marker_position,
+    record_marker,
     start_symbols,
     syntax_class,
     update_rates,
@@ -46,22 +51,26 @@ def finish_tile(k, t, cdef_bits):
     The frame's filters are chosen by now: t.cdef_idx, cdef_bits and the restoration of its units.
     """
     began = clock() if t.probe else 0
+    clear_restoration_references(t)
     end, first = t.coder[TOKENS], int64(0)
     for i in range(end):
         if is_marker(t.tokens[i]):
             code_tokens(t, first, i)
             first = i + 1
-            _code_filter_syntax(t, marker_position(t.tokens[i]), cdef_bits, end)
+            _code_filter_syntax(t, marker_kind(t.tokens[i]), marker_position(t.tokens[i]), cdef_bits, end)
     code_tokens(t, first, end)
     if t.probe:
         t.spans[ENTROPY] += clock() - began
     return finish_symbols(t)
 
 
-def _code_filter_syntax(t, position, cdef_bits, end):
-    """cdef_idx at its marker; the tokens for it are recorded behind all others and coded at once."""
+def _code_filter_syntax(t, kind, position, cdef_bits, end):
+    """What stands at a marker; its tokens are recorded behind all others and coded at once."""
     syntax_class(t, CLASS_FILTER)
-    write_literal(t, int64(t.cdef_idx[position]), cdef_bits)
+    if kind == MARKER_CDEF:
+        write_literal(t, int64(t.cdef_idx[position]), cdef_bits)
+    else:
+        write_restoration(t, position // t.sb_cols * 16, position % t.sb_cols * 16)
     code_tokens(t, end, t.coder[TOKENS])
     t.coder[TOKENS] = end
 
@@ -81,6 +90,7 @@ def _encode_superblock(k, t, mi_row, mi_col):
         if t.probe:
             t.spans[DECISION] += clock() - began
     clear_block_decoded_flags(t, mi_row, mi_col)
+    record_marker(t, MARKER_RESTORATION, (mi_row >> 4) * t.sb_cols + (mi_col >> 4))
     _code_superblock(k, t, mi_row, mi_col, cdef_choice)
 
 

@@ -43,17 +43,22 @@ def wiener_statistics(
     padded, padded_at, padded_stride, src, src_at, src_stride, w, h, taps, taps_at, vertical, sums, sums_at
 ):
     f = np.empty(3, np.int64)
-    step = padded_stride if vertical else 1
-    across = 1 if vertical else padded_stride
+    y = np.empty(70 * 64, np.int64)
+    # Y holds three samples more on either side in the direction of the fit.
+    before, across = (padded_stride, 1) if vertical else (1, padded_stride)
+    y_w, y_h = (w, h + 6) if vertical else (w + 6, h)
     fixed = taps_at + 3 if vertical else taps_at
+    for r in range(y_h):
+        for c in range(y_w):
+            at = padded_at - 3 * before + r * padded_stride + c
+            y[r * y_w + c] = round2(_filtered(padded, at, across, taps, fixed), INTER_ROUND_0)
+    step = y_w if vertical else 1
     for r in range(h):
         for c in range(w):
-            at = padded_at + r * padded_stride + c
-            y = _rounded(padded, at, across, taps, fixed)
+            at = r * y_w + c + 3 * step
             for j in range(3):
-                outer = _rounded(padded, at - (3 - j) * step, across, taps, fixed)
-                f[j] = outer + _rounded(padded, at + (3 - j) * step, across, taps, fixed) - 2 * y
-            t = 16 * int64(src[src_at + r * src_stride + c]) - y
+                f[j] = y[at - (3 - j) * step] + y[at + (3 - j) * step] - 2 * y[at]
+            t = 16 * int64(src[src_at + r * src_stride + c]) - y[at]
             sums[sums_at] += f[0] * f[0]
             sums[sums_at + 1] += f[0] * f[1]
             sums[sums_at + 2] += f[0] * f[2]
@@ -64,10 +69,6 @@ def wiener_statistics(
             sums[sums_at + 7] += f[1] * t
             sums[sums_at + 8] += f[2] * t
     return 0
-
-
-def _rounded(padded, at, across, taps, taps_at):
-    return round2(_filtered(padded, at, across, taps, taps_at), INTER_ROUND_0)
 
 
 def box_filter(padded, padded_at, padded_stride, w, h, sgr_set, pass_number, out):

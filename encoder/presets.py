@@ -1,0 +1,103 @@
+"""Speed presets: what --speed chooses, as data. Each step up costs time and buys compression.
+
+    9, 10   one candidate of a block is coded, one pair of references tried, the regular filter only
+    7, 8    two candidates, all pairs with the best reference, filters by block, more transform types, finer vectors
+    0..6    more of everything, splits of inter transforms, loop restoration
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SearchEffort:
+    """How thoroughly a tile is searched; the fields are words of the tile. Steps are quantizer steps, ac_q / 8.
+
+    flat_divisor  a block is not split if its variance a sample is at most the squared step by this
+    busy_factor   an 8x8 block is tried as four 4x4 ones from so many squared steps of variance a sample on
+    good_shift    only common modes are tried where one leaves at most 8 / 2**good_shift steps a sample
+    close_shift   the second best prediction is coded too if it costs at most 1 / 2**close_shift more
+
+    Of inter frames:
+    smallest_level    of blocks: 1 is 8x8, 2 is 16x16
+    coded_candidates  how many of the ranked predictions are coded
+    near_vectors      how many NEARMV of a reference's motion vector stack are tried
+    pairs             1: one pair of references is tried, 2: all with the best single one
+    pair_modes        how many of the modes of a pair are tried
+    inter_tx_types    how many transform types are tried up to 16x16
+    intra_shift       intra prediction is tried from a SATD of 8 / 2**intra_shift steps a sample on
+    skip_split_rate   a block without coefficients is split if it costs more than so many 1/512 bit
+    """
+
+    flat_divisor: int
+    busy_factor: int
+    good_shift: int
+    close_shift: int
+    smallest_level: int
+    coded_candidates: int
+    near_vectors: int
+    pairs: int
+    pair_modes: int
+    inter_tx_types: int
+    intra_shift: int
+    skip_split_rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedPreset:
+    """What a speed uses.
+
+    search                the search in the tiles
+    references            how many references of a frame are searched, at most
+    cdef                  "fast", "medium" or "thorough": the search of CDEF strengths (cdef_search)
+    temporal_filter       base frames are cleaned along the motion before they are coded
+    switchable_filter     blocks choose their interpolation filter
+    use_ref_frame_mvs     motion vectors are predicted from earlier frames too
+    high_precision_below  motion vectors in 1/8 samples in frames of a lower quantizer index than this
+    restoration           the search of loop restoration: "fast" (luma), "medium" (all planes), "thorough"
+    restored_layers       so many layers of the pyramid are restored; 0: none
+    deblock_search        the deblocking levels of base frames are searched
+    """
+
+    search: SearchEffort
+    references: int
+    cdef: str
+    temporal_filter: bool
+    switchable_filter: bool
+    use_ref_frame_mvs: bool
+    high_precision_below: int
+    restoration: str
+    restored_layers: int
+    deblock_search: bool
+
+
+FAST = SpeedPreset(
+    search=SearchEffort(
+        flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5, smallest_level=1, coded_candidates=1, near_vectors=1,
+        pairs=1, pair_modes=4, inter_tx_types=1, intra_shift=2, skip_split_rate=8192,
+    ),
+    references=3, cdef="fast", temporal_filter=True, switchable_filter=False, use_ref_frame_mvs=True,
+    high_precision_below=0, restoration="fast", restored_layers=0, deblock_search=False,
+)  # fmt: skip
+MEDIUM = SpeedPreset(
+    search=SearchEffort(
+        flat_divisor=8, busy_factor=2, good_shift=6, close_shift=4, smallest_level=1, coded_candidates=2, near_vectors=2,
+        pairs=2, pair_modes=4, inter_tx_types=2, intra_shift=2, skip_split_rate=6144,
+    ),
+    references=4, cdef="medium", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,
+    high_precision_below=100, restoration="fast", restored_layers=5, deblock_search=False,
+)  # fmt: skip
+THOROUGH = SpeedPreset(
+    search=SearchEffort(
+        flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, smallest_level=1, coded_candidates=3, near_vectors=3,
+        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=3, skip_split_rate=4096,
+    ),
+    references=4, cdef="thorough", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,
+    high_precision_below=128, restoration="medium", restored_layers=5, deblock_search=False,
+)  # fmt: skip
+
+
+def speed_preset(speed: int) -> SpeedPreset:
+    """The preset of a speed, 0 to 10."""
+    if speed <= 6:
+        return THOROUGH
+    return MEDIUM if speed <= 8 else FAST
