@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 
     coding = parser.add_argument_group("coding")
     _add_number(coding, "--quantizer", 100, "1 (finest) to 255; default 100")
-    _add_number(coding, "--speed", 10, "0 to 6 search thoroughly, 7 to 10 fast; default 10")
+    _add_number(coding, "--speed", 10, "0 (smallest files) to 10 (fastest): presets change at 6 and 8; default 10")
     _add_number(coding, "--tile-cols-log2", 0, "cut into at most 2**N tile columns; default 0")
     _add_number(coding, "--tile-rows-log2", 0, "cut into at most 2**N tile rows; default 0")
     _add_number(coding, "--threads", None, "tiles encoded at the same time; default: one per core")

@@ -25,6 +25,7 @@ class SearchEffort:
     pair_modes        how many of the modes of a pair are tried
     inter_tx_types    how many transform types are tried up to 16x16
     intra_shift       intra prediction is tried from a SATD of 8 / 2**intra_shift steps a sample on
+    split_eob         a 16x16 block is split if its luma has at least so many coefficients
     skip_split_rate   a block without coefficients is split if it costs more than so many 1/512 bit
     """
 
@@ -39,6 +40,7 @@ class SearchEffort:
     pair_modes: int
     inter_tx_types: int
     intra_shift: int
+    split_eob: int
     skip_split_rate: int
 
 
@@ -73,15 +75,15 @@ class SpeedPreset:
 FAST = SpeedPreset(
     search=SearchEffort(
         flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5, smallest_level=1, coded_candidates=1, near_vectors=1,
-        pairs=1, pair_modes=4, inter_tx_types=1, intra_shift=2, skip_split_rate=8192,
+        pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=2, split_eob=12, skip_split_rate=8192,
     ),
-    references=3, cdef="fast", temporal_filter=True, switchable_filter=False, use_ref_frame_mvs=True,
+    references=2, cdef="fast", temporal_filter=True, switchable_filter=False, use_ref_frame_mvs=True,
     high_precision_below=0, restoration="fast", restored_layers=0, deblock_search=False,
 )  # fmt: skip
 MEDIUM = SpeedPreset(
     search=SearchEffort(
         flat_divisor=8, busy_factor=2, good_shift=6, close_shift=4, smallest_level=1, coded_candidates=2, near_vectors=2,
-        pairs=2, pair_modes=4, inter_tx_types=2, intra_shift=2, skip_split_rate=6144,
+        pairs=2, pair_modes=4, inter_tx_types=2, intra_shift=2, split_eob=6, skip_split_rate=6144,
     ),
     references=4, cdef="medium", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,
     high_precision_below=100, restoration="fast", restored_layers=5, deblock_search=False,
@@ -89,7 +91,7 @@ MEDIUM = SpeedPreset(
 THOROUGH = SpeedPreset(
     search=SearchEffort(
         flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, smallest_level=1, coded_candidates=3, near_vectors=3,
-        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=3, skip_split_rate=4096,
+        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=3, split_eob=2, skip_split_rate=4096,
     ),
     references=4, cdef="thorough", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,
     high_precision_below=128, restoration="medium", restored_layers=5, deblock_search=False,

@@ -110,7 +110,7 @@ def _enter(k, t, mi_row, mi_col, level):
     cost = try_inter_frame_block(k, t, mi_row, mi_col, level * 3) + rd_cost(t, int64(0), rate)
     t.node[2 * level] = cost
     _mark_block(t, mi_row, mi_col, level, 1)
-    if level == 1 or not _worth_splitting(k, t, mi_row, mi_col, level, cost):
+    if level == 1 or not _worth_splitting(t, level, cost):
         keep_choice(t, mi_row, mi_col, level)
         return True
     _copy_block(t, mi_row, mi_col, level, 1)
@@ -119,13 +119,13 @@ def _enter(k, t, mi_row, mi_col, level):
     return False
 
 
-def _worth_splitting(k, t, mi_row, mi_col, level, cost):
+def _worth_splitting(t, level, cost):
     """Whether the quarters of a block that costs so much whole are to be tried."""
     c = level * CHOICE_WORDS
     if level <= t.smallest_level:
         return False
     if t.choice[c + HAS_COEFS]:
-        return True
+        return level > 2 or t.choice[c + LUMA_EOB] >= t.split_eob
     # Without coefficients only better motion can pay, which takes a few bits a quarter.
     return cost > rd_cost(t, int64(0), int64(t.skip_split_rate))
 

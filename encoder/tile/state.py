@@ -90,7 +90,7 @@ class Tile(Record):
         # how to decide
         **dict.fromkeys(("rd_lambda", "satd_lambda", "flat_divisor", "busy_factor", "good_shift", "close_shift"), i64),
         **dict.fromkeys(("smallest_level", "coded_candidates", "near_vectors", "pairs", "pair_modes"), i64),
-        **dict.fromkeys(("inter_tx_types", "intra_shift", "skip_split_rate"), i64),
+        **dict.fromkeys(("inter_tx_types", "intra_shift", "split_eob", "skip_split_rate"), i64),
         **dict.fromkeys(("stress", "probe"), i64),
         # pictures: one layout for both
         "src": u8s, "rec": u8s, "origin": i64s, "stride": i64s,
