@@ -52,7 +52,7 @@ class Packet:
 class Encoder:
     """Pictures in by `send`, packets out by `receive`; `flush` says that no picture follows. `encode` shows how to use it.
 
-    A packet comes up to 16 pictures late, with low latency one, and none without scene detection. Frames are coded in
+    A packet comes up to 18 pictures late, with low latency one, and none without scene detection. Frames are coded in
     `receive`; who asks for all packets there are before the next picture keeps few pictures in memory.
     Raises KernelError for a kernel set that cannot be used.
     """

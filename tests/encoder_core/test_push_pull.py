@@ -11,8 +11,7 @@ import pytest
 import encoder.stream
 from encoder.config import EncoderConfig
 from encoder.frame.gop import FramePlan, ShowExisting
-from encoder.kernels.set_numpy import inter as numpy_inter
-from encoder.kernels.set_numpy import motion as numpy_motion
+from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
 from encoder.stream import Encoder, Packet, encode
 
@@ -37,7 +36,7 @@ class SlotsOnly:
         self.reconstruction = picture
         self._unit += bytes([plan.display_index])
         unit, self._unit = (self._unit, b"") if plan.show_frame else (None, self._unit)
-        return SimpleNamespace(unit=unit, frame_bytes=1, stages_s={}, tiles=[], bits={})
+        return SimpleNamespace(unit=unit, frame_bytes=1, stages_s={}, tiles=[], bits={}, block_sizes={}, modes={})
 
     def show_existing(self, plan: ShowExisting) -> SimpleNamespace:
         self.reconstruction = self._slots[plan.slot]
@@ -45,11 +44,22 @@ class SlotsOnly:
         return SimpleNamespace(unit=unit)
 
 
+class Untouched:
+    """A temporal filter that changes nothing: pictures stay recognizable."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def apply(self, centre: Any, *_: Any) -> Picture:
+        return centre.picture
+
+
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    kernels = SimpleNamespace(downscale=numpy_motion.downscale, extend_edges=numpy_inter.extend_edges)
-    monkeypatch.setattr(encoder.stream, "load_kernels", lambda name: SimpleNamespace(kernels=kernels))
     monkeypatch.setattr(encoder.stream, "FrameEncoder", SlotsOnly)
+    monkeypatch.setattr(encoder.stream, "TemporalFilter", Untouched)
+    numpy_set = load_kernels("numpy")
+    monkeypatch.setattr(encoder.stream, "load_kernels", lambda name: numpy_set)
 
 
 def numbered(count: int) -> Iterator[Picture]:
@@ -91,8 +101,8 @@ def test_no_pictures_give_no_packets() -> None:
 @pytest.mark.parametrize(
     "settings, late",
     [
-        ({}, 16),
-        ({"scene_detection": False}, 15),
+        ({}, 18),
+        ({"scene_detection": False}, 18),
         ({"low_latency": True}, 1),
         ({"low_latency": True, "scene_detection": False}, 0),
         ({"keyint": 1}, 0),
