@@ -1,8 +1,8 @@
 """Speed presets: what --speed chooses, as data. Each step up costs time and buys compression.
 
-    9, 10   one candidate of a block is coded, one pair of references tried, the regular filter only
-    7, 8    two candidates, all pairs with the best reference, filters by block, more transform types, finer vectors
-    0..6    more of everything, splits of inter transforms, loop restoration
+9, 10   one candidate of a block is coded, one pair of references tried, the regular filter only
+7, 8    two candidates, all pairs with the best reference, filters by block, more transform types, finer vectors
+0..6    more of everything, splits of inter transforms, loop restoration
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ class SearchEffort:
     busy_factor   an 8x8 block is tried as four 4x4 ones from so many squared steps of variance a sample on
     good_shift    only common modes are tried where one leaves at most 8 / 2**good_shift steps a sample
     close_shift   the second best prediction is coded too if it costs at most 1 / 2**close_shift more
+    rdoq_limit    levels are optimized in transform blocks whose eob is at most so many 1/16 of their area; 0: in none
 
     Of inter frames:
     smallest_level    of blocks: 1 is 8x8, 2 is 16x16
@@ -33,6 +34,7 @@ class SearchEffort:
     busy_factor: int
     good_shift: int
     close_shift: int
+    rdoq_limit: int
     smallest_level: int
     coded_candidates: int
     near_vectors: int
@@ -74,7 +76,8 @@ class SpeedPreset:
 
 FAST = SpeedPreset(
     search=SearchEffort(
-        flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5, smallest_level=1, coded_candidates=1, near_vectors=1,
+        flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5, rdoq_limit=16,
+        smallest_level=1, coded_candidates=1, near_vectors=1,
         pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=2, split_eob=12, skip_split_rate=8192,
     ),
     references=2, cdef="fast", temporal_filter=True, switchable_filter=False, use_ref_frame_mvs=True,
@@ -82,7 +85,8 @@ FAST = SpeedPreset(
 )  # fmt: skip
 MEDIUM = SpeedPreset(
     search=SearchEffort(
-        flat_divisor=8, busy_factor=2, good_shift=6, close_shift=4, smallest_level=1, coded_candidates=2, near_vectors=2,
+        flat_divisor=8, busy_factor=2, good_shift=6, close_shift=4, rdoq_limit=16,
+        smallest_level=1, coded_candidates=2, near_vectors=2,
         pairs=2, pair_modes=4, inter_tx_types=2, intra_shift=2, split_eob=6, skip_split_rate=6144,
     ),
     references=4, cdef="medium", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,
@@ -90,7 +94,8 @@ MEDIUM = SpeedPreset(
 )  # fmt: skip
 THOROUGH = SpeedPreset(
     search=SearchEffort(
-        flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, smallest_level=1, coded_candidates=3, near_vectors=3,
+        flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, rdoq_limit=16,
+        smallest_level=1, coded_candidates=3, near_vectors=3,
         pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=3, split_eob=2, skip_split_rate=4096,
     ),
     references=4, cdef="thorough", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,

@@ -47,6 +47,7 @@ from encoder.tile.modes import (
 )
 from encoder.tile.mv_stack import find_mv_stack, mode_of_list, pred_mv
 from encoder.tile.predict import predict, read_edges, smooth_neighbour
+from encoder.tile.rdoq import optimize_levels
 from encoder.tile.stress import draw_levels
 from encoder.tile.symbol import (
     CLASS_COEFFICIENTS_UV,
@@ -60,8 +61,8 @@ from encoder.tile.symbol import (
     write_bool,
 )
 
-DC_ROUND, AC_ROUND = 110, 98
-"""Dead zone, in 1/256 of a quantizer step, as rav1e has it for intra blocks."""
+DC_ROUND, AC_ROUND = 98, 110
+"""Dead zone, in 1/256 of a quantizer step."""
 PLANE_LEVELS = 4096
 """Where in t.levels and t.eobs the chroma planes begin: luma has 4096 samples, each chroma plane 1024."""
 
@@ -98,7 +99,10 @@ def quantize_coefs(k, t, plane, tx_size, tx_type, levels):
     """t.coefs to levels; gives eob."""
     count, shift = coded_size(tx_size) ** 2, quantizer_shift(tx_size)
     scan = scan_at(tx_size, tx_type)
-    return k.quantize(t.coefs, levels, t.scans, scan, count, t.dc_q, t.ac_q, shift, DC_ROUND, AC_ROUND)
+    eob = k.quantize(t.coefs, levels, t.scans, scan, count, t.dc_q, t.ac_q, shift, DC_ROUND, AC_ROUND)
+    if t.rdoq_limit and eob > 0:
+        return optimize_levels(t, plane, tx_size, tx_type, t.coefs, levels, eob)
+    return eob
 
 
 def add_residual(k, t, at, stride, tx_size, tx_type, levels, eob):

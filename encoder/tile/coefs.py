@@ -98,17 +98,24 @@ def range_context(t, cls, row, col):
     total = int64(t.magnitudes[at + 1]) + int64(t.magnitudes[at + LEVELS_STRIDE])
     if cls == TX_CLASS_2D:
         total += int64(t.magnitudes[at + LEVELS_STRIDE + 1])
-        near = row < 2 and col < 2
     elif cls == TX_CLASS_HORIZ:
         total += int64(t.magnitudes[at + 2])
-        near = col == 0
     else:
         total += int64(t.magnitudes[at + 2 * LEVELS_STRIDE])
-        near = row == 0
-    context = min((total + 1) >> 1, int64(6))
+    return min((total + 1) >> 1, int64(6)) + lone_range_context(cls, row, col)
+
+
+def lone_range_context(cls, row, col):
+    """Context of coeff_br where the neighbours are zero: what the place says."""
     if row == 0 and col == 0:
-        return context
-    return context + (7 if near else 14)
+        return int64(0)
+    if cls == TX_CLASS_2D:
+        near = row < 2 and col < 2
+    elif cls == TX_CLASS_HORIZ:
+        near = col == 0
+    else:
+        near = row == 0
+    return int64(7 if near else 14)
 
 
 def eob_context(size, c):
@@ -142,16 +149,19 @@ def _eob_extra_cdf(plane, tx_size, eob_pt):
     return cdf.EOB_EXTRA + ((tx_size * 2 + _ptype(plane)) * 9 + eob_pt - 3) * cdf.BOOL_ROW
 
 
-def _base_cdf(plane, tx_size, context):
+def base_cdf(plane, tx_size, context):
+    """CDF of coeff_base."""
     return cdf.COEFF_BASE + ((tx_size * 2 + _ptype(plane)) * cdf.COEFF_BASE_CONTEXTS + context) * cdf.COEFF_BASE_ROW
 
 
-def _base_eob_cdf(plane, tx_size, context):
+def base_eob_cdf(plane, tx_size, context):
+    """CDF of coeff_base_eob, whose symbols begin with level 1."""
     row = (tx_size * 2 + _ptype(plane)) * cdf.COEFF_BASE_EOB_CONTEXTS + context
     return cdf.COEFF_BASE_EOB + row * cdf.COEFF_BASE_EOB_ROW
 
 
-def _range_cdf(plane, tx_size, context):
+def range_cdf(plane, tx_size, context):
+    """CDF of coeff_br."""
     row = (min(tx_size, int64(TX_32X32)) * 2 + _ptype(plane)) * cdf.COEFF_BR_CONTEXTS + context
     return cdf.COEFF_BR + row * cdf.COEFF_BR_ROW
 
@@ -189,11 +199,11 @@ def write_coefs(t, plane, tx_size, tx_type, levels, eob, dc_sign_context):
         row, col = pos >> size_log2, pos & (size - 1)
         level = int64(t.magnitudes[row * LEVELS_STRIDE + col])
         if c == eob - 1:
-            write_symbol(t, _base_eob_cdf(plane, tx_size, eob_context(size, c)), 3, min(level, int64(3)) - 1)
+            write_symbol(t, base_eob_cdf(plane, tx_size, eob_context(size, c)), 3, min(level, int64(3)) - 1)
         else:
-            write_symbol(t, _base_cdf(plane, tx_size, base_context(t, tx_size, cls, row, col)), 4, min(level, int64(3)))
+            write_symbol(t, base_cdf(plane, tx_size, base_context(t, tx_size, cls, row, col)), 4, min(level, int64(3)))
         if level > NUM_BASE_LEVELS:
-            at = _range_cdf(plane, tx_size, range_context(t, cls, row, col))
+            at = range_cdf(plane, tx_size, range_context(t, cls, row, col))
             rest = level - NUM_BASE_LEVELS - 1
             for _ in range(4):
                 write_symbol(t, at, 4, min(rest, int64(3)))
@@ -212,6 +222,25 @@ def write_coefs(t, plane, tx_size, tx_type, levels, eob, dc_sign_context):
             write_golomb(t, abs(value) - GOLOMB_FROM + 1)
 
 
+def eob_rate(t, plane, tx_size, cls, eob):
+    """Rate of what write_eob would write, from t.rate, in 1/512 bit; each bit behind eob_pt counts as one."""
+    eob_pt = _eob_pt(eob)
+    return int64(t.rate[_eob_pt_cdf(plane, tx_size, cls) + eob_pt - 1]) + (max(int64(0), eob_pt - 2) << RATE_BITS)
+
+
+def range_rate(t, at, level):
+    """Rate of what follows a base level of 3, from t.rate, in 1/512 bit: coeff_br by the CDF at `at`, and golomb."""
+    rate, rest = int64(0), min(level, int64(GOLOMB_FROM)) - NUM_BASE_LEVELS - 1
+    for _ in range(4):
+        rate += t.rate[at + min(rest, int64(3))]
+        if rest < 3:
+            break
+        rest -= 3
+    if level >= GOLOMB_FROM:
+        rate += (2 * msb(level - GOLOMB_FROM + 1) + 1) << RATE_BITS
+    return rate
+
+
 def coefs_rate(t, plane, tx_size, tx_type, levels, eob):
     """Rate of what write_coefs would write, from t.rate, in 1/512 bit; signs cost one bit each."""
     cls = tx_class(tx_type)
@@ -219,30 +248,20 @@ def coefs_rate(t, plane, tx_size, tx_type, levels, eob):
     size_log2 = msb(size)
     scan = scan_at(tx_size, tx_type)
     load_magnitudes(t, levels, size, reach(size, cls, eob))
-    eob_pt = _eob_pt(eob)
-    rate = int64(t.rate[_eob_pt_cdf(plane, tx_size, cls) + eob_pt - 1]) + (max(int64(0), eob_pt - 2) << RATE_BITS)
+    rate = eob_rate(t, plane, tx_size, cls, eob)
     for c in range(eob - 1, -1, -1):
         pos = int64(t.scans[scan + c])
         row, col = pos >> size_log2, pos & (size - 1)
         base = int64(t.base_levels[row * LEVELS_STRIDE + col])
         if c == eob - 1:
-            rate += t.rate[_base_eob_cdf(plane, tx_size, eob_context(size, c)) + base - 1]
+            rate += t.rate[base_eob_cdf(plane, tx_size, eob_context(size, c)) + base - 1]
         else:
-            rate += t.rate[_base_cdf(plane, tx_size, base_context(t, tx_size, cls, row, col)) + base]
+            rate += t.rate[base_cdf(plane, tx_size, base_context(t, tx_size, cls, row, col)) + base]
         if base == 0:
             continue
         rate += 1 << RATE_BITS
         if base > NUM_BASE_LEVELS:
-            level = int64(t.magnitudes[row * LEVELS_STRIDE + col])
-            at = _range_cdf(plane, tx_size, range_context(t, cls, row, col))
-            rest = level - NUM_BASE_LEVELS - 1
-            for _ in range(4):
-                rate += t.rate[at + min(rest, int64(3))]
-                if rest < 3:
-                    break
-                rest -= 3
-            if level == GOLOMB_FROM:
-                rate += (2 * msb(abs(int64(levels[pos])) - GOLOMB_FROM + 1) + 1) << RATE_BITS
+            rate += range_rate(t, range_cdf(plane, tx_size, range_context(t, cls, row, col)), abs(int64(levels[pos])))
     return rate
 
 

@@ -89,6 +89,7 @@ class Tile(Record):
         "source_mv": i16s, "source_rows": i64, "source_cols": i64,
         # how to decide
         **dict.fromkeys(("rd_lambda", "satd_lambda", "flat_divisor", "busy_factor", "good_shift", "close_shift"), i64),
+        **dict.fromkeys(("rdoq_limit",), i64),
         **dict.fromkeys(("smallest_level", "coded_candidates", "near_vectors", "pairs", "pair_modes"), i64),
         **dict.fromkeys(("inter_tx_types", "intra_shift", "split_eob", "skip_split_rate"), i64),
         **dict.fromkeys(("stress", "probe"), i64),
