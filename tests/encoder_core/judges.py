@@ -1,14 +1,41 @@
 """The decoders that judge our streams, and pictures for them to judge."""
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 
 import av
 import numpy as np
 
+from encoder.config import EncoderConfig
 from encoder.picture import Picture
-from encoder.stream import Packet
+from encoder.stream import Packet, encode
+from workbench.corpus.generator import Recipe, render
+
+
+@dataclass
+class Stream:
+    """What has been encoded, and what decoders should make of it.
+
+    shown   the pictures in the order of display
+    coded   in coding order: hidden frames when they are coded and once more when they are shown
+    keys    the pictures where decoding can begin
+    """
+
+    label: str
+    units: list[bytes] = field(default_factory=list)
+    shown: list[bytes] = field(default_factory=list)
+    coded: list[bytes] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+
+    @property
+    def data(self) -> bytes:
+        """The whole of it as an OBU file."""
+        return b"".join(self.units)
 
 
 def samples_of(picture: Picture) -> bytes:
@@ -16,13 +43,27 @@ def samples_of(picture: Picture) -> bytes:
     return b"".join(picture.plane(p).tobytes() for p in range(3))
 
 
-def collect(packets: Iterable[Packet]) -> tuple[bytes, list[bytes]]:
-    """A stream and the encoder's own reconstruction of each frame."""
-    data, frames = b"", []
+def stream_of(packets: Iterable[Packet], label: str = "") -> Stream:
+    """A stream and the encoder's own reconstruction of each picture that is shown."""
+    stream = Stream(label)
     for packet in packets:
-        data += packet.data
-        frames.append(samples_of(packet.reconstruction))
-    return data, frames
+        if packet.is_key:
+            stream.keys.append(packet.pts)
+        stream.units.append(packet.data)
+        stream.shown.append(samples_of(packet.reconstruction))
+    return stream
+
+
+def collect(packets: Iterable[Packet]) -> tuple[bytes, list[bytes]]:
+    """A stream and the encoder's own reconstruction of each picture that is shown."""
+    stream = stream_of(packets)
+    return stream.data, stream.shown
+
+
+def encoded(source: Iterable[Picture], **settings: object) -> Stream:
+    """The stream of some pictures."""
+    config = EncoderConfig(**settings)  # type: ignore[arg-type]
+    return stream_of(encode(source, config), str(settings))
 
 
 def decode_by_libdav1d(temporal_units: Iterable[bytes]) -> list[bytes]:
@@ -42,15 +83,20 @@ def _plane(frame: av.VideoFrame, p: int) -> bytes:
 
 
 def _run(command: list[str], output: Path) -> bytes:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, f"{command[0]} failed: {done.stderr.strip()[-300:]}"
-    return output.read_bytes()
+    """What a decoder writes; a warning is a failure too."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    said = done.stderr.strip()
+    assert done.returncode == 0 and not said, f"{command[0]} failed: {said[-300:]}"
+    decoded = output.read_bytes()
+    output.unlink()
+    return decoded
 
 
-def decode_by_dav1d(stream: Path) -> bytes:
-    """All frames as dav1d's command line decodes them, strictly."""
-    output = stream.with_suffix(".dav1d.yuv")
-    return _run(["dav1d", "--quiet", "--strict", "1", "-i", str(stream), "-o", str(output)], output)
+def decode_by_dav1d(stream: Path, hidden: bool = False) -> bytes:
+    """All frames as dav1d's command line decodes them, strictly; with `hidden` in coding order, hidden ones too."""
+    output = stream.with_suffix(f".dav1d{hidden:d}.yuv")
+    in_coding_order = ["--outputinvisible", "1", "--threads", "1"] if hidden else []
+    return _run(["dav1d", "--quiet", "--strict", "1", *in_coding_order, "-i", str(stream), "-o", str(output)], output)
 
 
 def decode_by_aomdec(stream: Path) -> bytes:
@@ -61,21 +107,68 @@ def decode_by_aomdec(stream: Path) -> bytes:
 
 def assert_both_decoders_agree(data: bytes, frames: list[bytes], folder: Path, label: str) -> None:
     """dav1d's and aomdec's command lines decode the stream to the frames given."""
-    stream = folder / "stream.obu"
-    stream.write_bytes(data)
-    expected = b"".join(frames)
+    path = folder / "stream.obu"
+    path.write_bytes(data)
     for decode in (decode_by_dav1d, decode_by_aomdec):
-        decoded = decode(stream)
-        assert len(decoded) == len(expected), (
-            f"{label}: {decode.__name__} gives {len(decoded)} bytes, not {len(expected)}"
-        )
-        assert decoded == expected, (
-            f"{label}: {decode.__name__} differs first at byte {_first_difference(decoded, expected)}"
-        )
+        _assert_same(decode(path), frames, [label] * len(frames), decode.__name__)
+
+
+def assert_decoders_agree_on_all(streams: Sequence[Stream], folder: Path, name: str = "streams") -> None:
+    """dav1d and aomdec decode streams, one behind the other; dav1d hidden frames too, where all streams know theirs."""
+    path = folder / f"{name}.obu"
+    path.write_bytes(b"".join(stream.data for stream in streams))
+    shown, coded = ([getattr(stream, kind) for stream in streams] for kind in ("shown", "coded"))
+    hidden = all(coded)
+    for decoder, decoded, expected in (
+        ("dav1d", decode_by_dav1d(path, hidden), coded if hidden else shown),
+        ("aomdec", decode_by_aomdec(path), shown),
+    ):
+        labels = [stream.label for stream, frames in zip(streams, expected, strict=True) for _ in frames]
+        _assert_same(decoded, [frame for frames in expected for frame in frames], labels, decoder)
+    path.unlink()
+
+
+class Court:
+    """Judges batches of streams beside their encoding; `close` raises what they have found."""
+
+    def __init__(self, folder: Path, judges: int = 2) -> None:
+        self._folder = folder
+        self._pool = ThreadPoolExecutor(judges)
+        self._verdicts: list = []
+
+    def judge(self, streams: Sequence[Stream]) -> None:
+        """Have a batch judged, later."""
+        name = f"batch{len(self._verdicts)}"
+        self._verdicts.append(self._pool.submit(assert_decoders_agree_on_all, streams, self._folder, name))
+
+    def close(self) -> None:
+        """Wait for all verdicts. Raises AssertionError with all that are bad."""
+        self._pool.shutdown()
+        faults = [str(fault) for verdict in self._verdicts if (fault := verdict.exception())]
+        assert not faults, "\n".join(faults)
+
+
+def _assert_same(decoded: bytes, frames: Sequence[bytes], labels: Sequence[str], decoder: str) -> None:
+    expected = b"".join(frames)
+    if decoded == expected:
+        return
+    ends = list(accumulate(map(len, frames)))
+    first = _first_difference(decoded, expected)
+    index = next((i for i, end in enumerate(ends) if first < end), None)
+    if index is None:
+        raise AssertionError(f"{decoder} gives {len(decoded)} bytes, not {len(expected)}")
+    at = first - (ends[index] - len(frames[index]))
+    number = index - list(labels).index(labels[index])
+    raise AssertionError(
+        f"{labels[index]}: {decoder} gives {len(decoded)} bytes of {len(expected)}; "
+        f"frame {number} of {list(labels).count(labels[index])} differs first at byte {at} of {len(frames[index])}"
+    )
 
 
 def _first_difference(a: bytes, b: bytes) -> int:
-    return int(np.flatnonzero(np.frombuffer(a, np.uint8) != np.frombuffer(b, np.uint8))[0])
+    shorter = min(len(a), len(b))
+    differences = np.flatnonzero(np.frombuffer(a, np.uint8, shorter) != np.frombuffer(b, np.uint8, shorter))
+    return int(differences[0]) if differences.size else shorter
 
 
 def pictures(kind: str, width: int, height: int, frames: int = 1) -> Iterator[Picture]:
@@ -98,4 +191,13 @@ def pictures(kind: str, width: int, height: int, frames: int = 1) -> Iterator[Pi
                 plane[:] = ((x // 3 + y // 3 + t) & 1) * 255
             else:
                 raise ValueError(kind)
+        yield picture
+
+
+def corpus_pictures(kind: str, width: int, height: int, frames: int, first: int = 0) -> Iterator[Picture]:
+    """A clip of the corpus's generator, of any size, all in one buffer."""
+    picture = Picture.allocate(width, height)
+    for planes in render(Recipe(kind, width, height, frames, Fraction(30), 1, first, 30)):
+        for p, samples in enumerate(planes):
+            picture.plane(p)[:] = samples
         yield picture

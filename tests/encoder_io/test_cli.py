@@ -171,6 +171,54 @@ def test_structure_that_cannot_be_is_refused(
     assert not out.exists()
 
 
+LIMITS = {
+    "--quantizer": (1, 255),
+    "--speed": (0, 10),
+    "--threads": (1, 1024),
+    "--tile-cols-log2": (0, 2),  # 200x100 has 4x2 superblocks
+    "--tile-rows-log2": (0, 1),
+    "--keyint": (0, 2**31 - 1),
+    "--min-keyint": (0, 240),
+    "--force-key": (0, 2**31 - 2),
+    "--skip": (0, None),
+    "--limit": (1, None),
+}
+
+
+@pytest.mark.parametrize("option", LIMITS)
+def test_an_option_ends_at_its_limits(
+    configs: list[EncoderConfig], gray_clip: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    low, high = LIMITS[option]
+    out = gray_clip.with_name("out.ivf")
+    for value in (low, low + 1, *((high,) if high is not None else ())):
+        assert cli.main([str(gray_clip), "-o", str(out), "-q", "-y", option, str(value)]) == 0, value
+    out.unlink()
+    for value in (low - 1, *((high + 1, 10**30) if high is not None else ()), "", "1.5", "x", "0x10"):
+        capsys.readouterr()
+        assert cli.main([str(gray_clip), "-o", str(out), f"{option}={value}"]) == 2, value
+        printed = capsys.readouterr()
+        assert printed.out == "" and re.fullmatch(r"encoder: .+\n", printed.err), printed.err
+        assert option[2:].replace("force-key", "force").split("-")[0] in printed.err
+        assert not out.exists()
+
+
+def test_a_limit_beyond_the_end_is_the_end(configs: list[EncoderConfig], gray_clip: Path) -> None:
+    out = gray_clip.with_name("out.obu")
+    assert cli.main([str(gray_clip), "-o", str(out), "--limit", str(10**30)]) == 0
+    assert len(out.read_bytes()) == 88
+
+
+def test_min_keyint_ends_at_keyint(
+    configs: list[EncoderConfig], gray_clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for keyint, most in ((1, 1), (2, 2), (1000, 1000), (0, 2**31 - 1)):
+        arguments = [str(gray_clip), "-o", str(gray_clip.with_name("out.ivf")), "-y", "--keyint", str(keyint)]
+        assert cli.main([*arguments, "--min-keyint", str(most)]) == 0
+        assert cli.main([*arguments, "--min-keyint", str(most + 1)]) == 2
+        assert f"min-keyint is {most + 1}, accepted: 0 to {most}" in capsys.readouterr().err
+
+
 def test_more_threads_than_tiles_are_not_started(configs: list[EncoderConfig], gray_clip: Path) -> None:
     assert cli.main([str(gray_clip), "-o", str(gray_clip.with_name("out.ivf")), "--threads", "64"]) == 0
     assert configs[0].threads == 1

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange
 
+from encoder import cli
 from encoder.y4m import Y4mReader
 
 Runner = Callable[..., subprocess.CompletedProcess[str]]
@@ -159,3 +161,83 @@ def test_a_stress_seed_draws_a_stream_that_decodes_to_its_reconstruction(run_enc
     done = run_encoder("--stress", 7, "-o", "out.obu", "--reconstruction", "rec.y4m")
     assert (done.returncode, done.stderr) == (0, "")
     assert_same_pictures(samples_of_video(tmp_path / "out.obu"), samples_of_y4m(tmp_path / "rec.y4m"))
+
+
+LIMITS = [
+    *(f"--quantizer {quantizer}" for quantizer in (1, 255)),
+    *(f"--speed {speed}" for speed in range(11)),
+    *(f"--threads {threads}" for threads in (1, 1024)),
+    "--tile-cols-log2 1 --tile-rows-log2 1 --threads 2",
+    "--tile-cols-log2 1 --tile-rows-log2 1 --threads 1 --low-latency --speed 6",
+    *(f"--keyint {keyint}" for keyint in (0, 1, 2, 1000, 2**31 - 1)),
+    "--keyint 1 --min-keyint 0 --low-latency",
+    "--keyint 2 --min-keyint 2",
+    f"--keyint 0 --min-keyint {2**31 - 1}",
+    *(f"--force-key {frames}" for frames in ("0", "4", "3,1,1", "0,1,2,3,4", str(2**31 - 2))),
+    "--no-scene-detection",
+    *(f"--skip {frames}" for frames in (0, 4)),
+    *(f"--limit {frames}" for frames in (1, 2, 5, 10**9)),
+]
+
+
+@pytest.mark.usefixtures("compiled_kernels")
+@pytest.mark.parametrize("options", LIMITS)
+def test_options_at_their_limits_give_a_file_that_decodes(make_clip: ClipMaker, tmp_path: Path, options: str) -> None:
+    out, rec = tmp_path / "out.mkv", tmp_path / "rec.y4m"
+    arguments = [str(make_clip(72, 66, 5)), "-o", str(out), "--reconstruction", str(rec), "-q"]
+    assert cli.main([*arguments, *options.split()]) == 0
+    assert_same_pictures(samples_of_video(out), samples_of_y4m(rec))
+
+
+@pytest.mark.usefixtures("compiled_kernels")
+@pytest.mark.parametrize("seed", [0, 2**64 - 1])
+def test_stress_seeds_at_their_limits(tmp_path: Path, seed: int) -> None:
+    out, rec = tmp_path / "out.obu", tmp_path / "rec.y4m"
+    assert cli.main(["--stress", str(seed), "-o", str(out), "--reconstruction", str(rec), "-q"]) == 0
+    assert_same_pictures(samples_of_video(out), samples_of_y4m(rec))
+
+
+@pytest.mark.parametrize("seed", ["-1", str(2**64), "x"])
+def test_stress_seeds_beyond_their_limits(tmp_path: Path, seed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--stress", seed, "-o", str(tmp_path / "out.obu")]) == 2
+    assert re.fullmatch(r"encoder: .*stress.*\n", capsys.readouterr().err)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("compiled_kernels")
+@pytest.mark.parametrize("structure", ["", "--low-latency", "--keyint 1"])
+def test_a_clip_that_is_cut_off_in_a_frame(
+    make_clip: ClipMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str], structure: str
+) -> None:
+    """When it shows, much has been encoded and written; what is whole can be encoded all the same."""
+    clip = make_clip(16, 16, 21)
+    clip.write_bytes(clip.read_bytes()[:-100])
+    outputs = {option: str(tmp_path / name) for option, name in (("-o", "out.mp4"), ("--reconstruction", "rec.y4m"))}
+    arguments = [str(clip), *(word for pair in outputs.items() for word in pair), "--psnr", *structure.split()]
+    assert cli.main(arguments) == 2
+    message = f"encoder: {clip}: frame 20 is truncated: 284 bytes of 384; --limit 20 takes the frames before it\n"
+    assert capsys.readouterr() == ("", message)
+    assert list(tmp_path.iterdir()) == [clip]
+    assert cli.main([*arguments, "--limit", "20"]) == 0
+    assert ": 20 frames 16x16" in capsys.readouterr().out
+    assert_same_pictures(samples_of_video(tmp_path / "out.mp4"), samples_of_y4m(tmp_path / "rec.y4m"))
+
+
+@pytest.mark.usefixtures("compiled_kernels")
+@pytest.mark.parametrize("suffix", ["ivf", "mkv", "mp4"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_a_container_that_is_cut_off(
+    make_clip: ClipMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str, share: float
+) -> None:
+    """What FFmpeg reads of it becomes a file that can be decoded, or one line says why not."""
+    whole, cut, out = tmp_path / f"whole.{suffix}", tmp_path / f"cut.{suffix}", tmp_path / "out.ivf"
+    assert cli.main([str(make_clip(24, 16, 5)), "-o", str(whole), "-q"]) == 0
+    data = whole.read_bytes()
+    cut.write_bytes(data[: int(len(data) * share)])
+    status = cli.main([str(cut), "-o", str(out), "-q"])
+    printed = capsys.readouterr()
+    assert printed.out == "" and status in (0, 2)
+    if status:
+        assert re.fullmatch(rf"encoder: {cut}: .+\n", printed.err) and not out.exists()
+    else:
+        assert printed.err == "" and 1 <= len(samples_of_video(out)) <= 5
