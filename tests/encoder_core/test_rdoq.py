@@ -108,7 +108,7 @@ def all_zero_rate(t: Any, plane: int, tx_size: int, value: bool) -> int:
 def random_block(t: Any, random: np.random.Generator, plane: int, tx_size: int, tx_type: int) -> Block:
     """Coefficients that fall off with the frequency, from hardly any to dense ones, quantized as the encoder does."""
     side = int(coded_size(tx_size))
-    fall = random.uniform(0.2, 4) / side
+    fall = 2 ** random.uniform(-2, 5) / side
     spectrum = np.exp(-fall * np.add.outer(np.arange(side), np.arange(side))) * random.choice((0.4, 0.8, 1.5, 4, 20))
     coefs = np.round(random.laplace(0, 1, (side, side)) * spectrum * t.ac_q / 2 ** shift_of(tx_size))
     coefs = np.clip(coefs, -(2**15), 2**15 - 1).astype(np.int32).ravel()
@@ -132,7 +132,8 @@ class Reference:
 
     def __init__(self, t: Any, block: Block):
         self.t, self.plane, self.tx_size = t, block.plane, block.tx_size
-        self.cls, self.ptype, self.side = int(tx_class(block.tx_type)), min(block.plane, 1), int(coded_size(block.tx_size))
+        self.cls, self.ptype = int(tx_class(block.tx_type)), min(block.plane, 1)
+        self.side = int(coded_size(block.tx_size))
         positions = block.in_scan_order(t, np.arange(len(block.coefs)))
         self.places = [divmod(position, self.side) for position in positions]
         self.coefs = [abs(coef) for coef in block.in_scan_order(t, block.coefs)]

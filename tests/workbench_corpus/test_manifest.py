@@ -25,6 +25,7 @@ def test_default_tier_has_every_kind_and_two_large_pictures(project_corpus):
     assert [clip.name for clip in clips if (clip.width, clip.height) == (1280, 720)] == ["pan_720", "sports_720"]
     assert any(clip.width % 2 and clip.height % 2 for clip in clips), "no odd size"
     assert any(clip.height > clip.width for clip in clips), "no portrait"
+    assert all(clip.frames >= 17 for clip in clips), "a key frame and a mini-GOP of 16 behind it"
 
 
 def test_generated_clips_may_be_passed_on_and_need_no_network(project_corpus):
@@ -43,9 +44,10 @@ def test_tiny_tier_stands_for_the_default_tier(project_corpus):
         assert small.name == f"{clip.name}_tiny" and small.tier == "tiny"
         assert (small.source.recipe, small.source.seed) == (clip.source.recipe, clip.source.seed)
         assert small.source.timeline == clip.frames
-        assert small.frames == 2 and small.width * small.height <= 80 * 72
+        assert small.frames == 3 and small.width * small.height <= 72 * 66
         assert small.sha256 is not None and small.sha256 != clip.sha256
     assert any(small.width % 8 or small.height % 8 for small in tiny)
+    assert any(small.width > 64 and small.height > 64 for small in tiny), "superblocks on all sides of one another"
 
 
 def test_clip_is_a_value(project_corpus):
@@ -91,7 +93,7 @@ def test_file_and_fetch_sources(write_manifest):
 def test_tiny_version_without_an_entry_is_made_from_the_middle(write_manifest):
     (clip,) = load_corpus(write_manifest(clip_toml(frames="20", width="200", height="33"))).clips
     small = tiny_version(clip)
-    assert (small.width, small.height, small.frames, small.sha256) == (64, 33, 2, None)
+    assert (small.width, small.height, small.frames, small.sha256) == (48, 33, 3, None)
     assert (small.source.first, small.source.timeline) == (9, 20)
 
 

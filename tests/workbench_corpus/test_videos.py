@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.corpus import cached_path, ensure, load_corpus, tiny_version
+from workbench.corpus import cached_path, ensure, load_corpus, start_version, tiny_version
 from workbench.corpus.cache import State, state
 from workbench.corpus.clips import Stored
 from workbench.errors import InputError
@@ -101,16 +101,16 @@ def test_frames_are_counted_where_the_container_does_not_say(folder):
 # --- small versions ---------------------------------------------------------------------------------------------------
 
 
-def test_tiny_version_is_the_middle_of_two_later_frames(folder):
-    """Of 102x80 samples the 64x64 from column 18 (19 would tear luma and chroma apart), row 8; frames 30 and 31."""
+def test_tiny_version_is_the_middle_of_three_later_frames(folder):
+    """Of 102x80 samples the 48x48 from column 26 (27 would tear luma and chroma apart), row 16; frames 30 to 32."""
     content = write_y4m(folder / "a.y4m", 102, 80, 40)
     (clip,) = load_corpus(folder).clips
     small = tiny_version(clip)
-    assert (small.name, small.tier, small.width, small.height, small.frames) == ("a_tiny", "tiny", 64, 64, 2)
-    expected = b"YUV4MPEG2 W64 H64 F25:1 Ip A1:1 C420jpeg\n"
-    for frame in content[30:32]:
+    assert (small.name, small.tier, small.width, small.height, small.frames) == ("a_tiny", "tiny", 48, 48, 3)
+    expected = b"YUV4MPEG2 W48 H48 F25:1 Ip A1:1 C420jpeg\n"
+    for frame in content[30:33]:
         luma, cb, cr = frame[:8160].reshape(80, 102), frame[8160:10200].reshape(40, 51), frame[10200:].reshape(40, 51)
-        planes = (luma[8:72, 18:82], cb[4:36, 9:41], cr[4:36, 9:41])
+        planes = (luma[16:64, 26:74], cb[8:32, 13:37], cr[8:32, 13:37])
         expected += b"FRAME\n" + b"".join(plane.tobytes() for plane in planes)
     assert ensure(small).read_bytes() == expected
 
@@ -119,16 +119,26 @@ def test_tiny_version_is_the_middle_of_two_later_frames(folder):
 def test_tiny_version_of_a_small_or_short_video(folder, width, height, frames):
     write_y4m(folder / "a.y4m", width, height, frames)
     small = tiny_version(load_corpus(folder).clips[0])
-    assert (small.width, small.height, small.frames) == (min(width, 64), min(height, 64), min(frames, 2))
+    assert (small.width, small.height, small.frames) == (min(width, 48), min(height, 48), min(frames, 3))
     (again,) = load_corpus(ensure(small)).clips
     assert (again.width, again.height, again.frames, again.format) == (small.width, small.height, small.frames, "420p8")
+
+
+def test_start_version_is_the_middle_of_the_first_frames(folder):
+    content = write_y4m(folder / "a.y4m", 102, 80, 4)
+    start = start_version(load_corpus(folder).clips[0])
+    assert (start.name, start.width, start.height, start.frames) == ("a_start", 8, 8, 3)
+    luma = content[0][:8160].reshape(80, 102)[36:44, 46:54]
+    header, _, frames = ensure(start).read_bytes().partition(b"\n")
+    assert header.startswith(b"YUV4MPEG2 W8 H8 ") and frames.startswith(b"FRAME\n" + luma.tobytes())
+    assert len(frames) == 3 * (len(b"FRAME\n") + 96)
 
 
 def test_tiny_version_is_cut_from_compressed_video_too(folder):
     write_video(folder / "a.mp4", 128, 96, 40)
     small = tiny_version(load_corpus(folder).clips[0])
-    luma = np.frombuffer(ensure(small).read_bytes()[-64 * 64 * 3 // 2 :], np.uint8)[: 64 * 64]
-    assert abs(int(luma.mean()) - (16 + 2 * 31)) <= 3
+    luma = np.frombuffer(ensure(small).read_bytes()[-48 * 48 * 3 // 2 :], np.uint8)[: 48 * 48]
+    assert abs(int(luma.mean()) - (16 + 2 * 32)) <= 3
 
 
 def test_changed_video_has_another_tiny_version(folder):
@@ -181,7 +191,7 @@ def test_file_that_is_no_video_is_refused(folder, name, content):
 
 
 def test_video_without_a_whole_frame_is_refused(folder):
-    (folder / "a.y4m").write_bytes(b"YUV4MPEG2 W64 H64 F25:1 C420jpeg\nFRAME\n" + bytes(100))
+    (folder / "a.y4m").write_bytes(b"YUV4MPEG2 W48 H48 F25:1 C420jpeg\nFRAME\n" + bytes(100))
     assert_refused(folder, "a.y4m: holds no whole frame", "truncated")
 
 

@@ -121,7 +121,7 @@ def test_every_compiled_function_is_on_the_map(process_environment: dict[str, st
 
 
 def test_compiled_stacks_are_whole_and_named(subject: Subject, tmp_path: Path) -> None:
-    record = stacks.measure(subject.change(kernels="numba"), tmp_path, 240, interpreted=False)
+    record = stacks.measure(subject.change(kernels="numba"), tmp_path, 240, interpreted=False, warm_up=6)
     hottest = max(record.data["folded"], key=record.data["folded"].get)
     frames = hottest.split(";")
     assert frames[0].startswith("encode (encoder/stream.py:")
@@ -130,7 +130,7 @@ def test_compiled_stacks_are_whole_and_named(subject: Subject, tmp_path: Path) -
 
 
 def test_interpreted_stacks_are_python_alone(subject: Subject, tmp_path: Path) -> None:
-    record = stacks.measure(subject, tmp_path, 240, interpreted=True)
+    record = stacks.measure(subject, tmp_path, 240, interpreted=True, warm_up=1)
     hottest = max(record.data["folded"], key=record.data["folded"].get)
     assert hottest.split(";")[-1].startswith("churn (encoder/kernels/set_numba/busy.py:")
 
@@ -139,4 +139,4 @@ def test_an_encoder_that_dies_under_the_sampler_is_one_clear_error(
     subject: Subject, fake_encoder: Callable[..., object], tmp_path: Path
 ) -> None:
     with pytest.raises(SubjectError, match="py-spy could not watch the encoder"):
-        stacks.measure(subject.change(encoder=fake_encoder("abort")), tmp_path, 240, interpreted=True)
+        stacks.measure(subject.change(encoder=fake_encoder("abort")), tmp_path, 240, interpreted=True, warm_up=1)

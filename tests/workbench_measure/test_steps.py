@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from workbench.profiling.session import Session, Settings, Speed, calibrate
 from workbench.record import Record, RunWriter, read_run
 from workbench.subject import Encoder
 
-FAST, SLOW = Speed(0.5, 1e-6, True), Speed(0.5, 1e-2, True)
+FAST, SLOW = Speed(0.5, 2e-6, 1e-6, True), Speed(0.5, 1e-2, 1e-2, True)
+SAMPLES = 96 * 80
 
 
 @pytest.fixture
@@ -37,9 +39,7 @@ def session(
     (tmp_path / "scratch").mkdir()
     settings = Settings(clips, True, ("numpy",), 2, 100, 60.0)
     writer = RunWriter(tmp_path / "run", "profile", [], {"cores": 2})
-    begun = Session(
-        settings, fake_encoder(), writer, Display(True), Budget(60.0, steps.WEIGHTS), tmp_path / "scratch"
-    )
+    begun = Session(settings, fake_encoder(), writer, Display(True), Budget(60.0, steps.WEIGHTS), tmp_path / "scratch")
     begun.speeds["numpy"] = FAST
     return begun
 
@@ -53,8 +53,19 @@ def said(session: Session) -> list[str]:
 
 
 def test_speed_is_learnt_from_short_encodes(session: Session) -> None:
-    speed = calibrate(session, "numpy")
-    assert speed.interpreted and speed.start_up_s > 0.05 and 0 < speed.per_pixel_s < 1e-3
+    calibrate(session, "numpy")
+    speed = session.speeds["numpy"]
+    assert speed.interpreted and speed.start_up_s > 0.05 and 0 < speed.key_s < 1e-3 and 0 < speed.inter_s < 1e-3
+
+
+def test_frames_of_compiled_sets_are_timed_where_their_code_is_loaded(
+    session: Session, clips: tuple[Clip, ...]
+) -> None:
+    session.speeds["numba"] = replace(FAST, interpreted=False)
+    numpy, numba = (session.subject(clips[0], kernels, 2) for kernels in ("numpy", "numba"))
+    assert session.without_loading(numpy) == numpy
+    assert session.without_loading(numba).encoder.start[1:] == ("-m", "workbench.instruments.inside.loaded")
+    assert session.without_loading(numba).encoder.environment == numba.encoder.environment
 
 
 def test_a_clip_that_adds_nothing_is_not_chosen(session: Session) -> None:
@@ -89,16 +100,76 @@ def test_a_set_that_is_too_slow_for_a_clip_gets_its_tiny_version(session: Sessio
     assert session.fitting(clips[0], "numpy") is clips[0]
     session.speeds["numpy"] = SLOW
     tiny = session.fitting(clips[0], "numpy")
-    assert (tiny.name, tiny.width, tiny.height) == ("first_tiny", 64, 64)
+    assert (tiny.name, tiny.width, tiny.height) == ("first_tiny", 48, 48)
+
+
+def planned(session: Session, clip: Clip, key_s: float, frame_s: float, kernels: str = "numpy") -> int:
+    """Frames that the clip gets from a set that takes so many seconds for its frames."""
+    session.speeds[kernels] = Speed(0.5, key_s / SAMPLES, frame_s / SAMPLES, kernels != "numba")
+    return session.frames(clip, kernels)
 
 
 def test_frames_are_planned_by_time(session: Session, clips: tuple[Clip, ...]) -> None:
+    """Whole clips where they are short, else whole mini-GOPs: the time of a length must not hang on the speed of the day."""
     assert session.frames(clips[0], "numpy") == 2  # the user said so
     session.settings = Settings(clips, True, ("numpy",), None, 100, 60.0)
     assert session.frames(clips[0], "numpy") == 4  # all there are
-    session.speeds["numpy"] = Speed(0.5, 0.8 / (96 * 80), True)
-    assert session.frames(clips[0], "numpy") == 3  # 2.5 s of 0.8 s frames
-    assert [subject.frames for subject in session.lengths(clips[0], "numpy")] == [1, 3]
+    thirty, long = replace(clips[0], frames=30), replace(clips[0], frames=400)
+    assert planned(session, thirty, 0.1, 0.03) == 30  # worth a whole clip: it is not twice as long as a mini-GOP
+    assert planned(session, thirty, 1.0, 0.4) == 30
+    assert planned(session, thirty, 2.0, 0.7) == 17  # 30 would take more than LONGEST_S
+    assert planned(session, thirty, 9.0, 1.0) == 5
+    assert planned(session, thirty, 90.0, 9.0) == 3  # a key frame, a hidden frame and a leaf, whatever they take
+    assert planned(session, long, 0.1, 0.03) == 65  # the last of 17, 33, 65 ... within TIMED_S
+    assert planned(session, long, 0.1, 0.036) == 65
+    assert planned(session, long, 0.5, 0.2) == 17  # more than TIMED_S, and yet a mini-GOP
+    assert planned(session, replace(clips[0], frames=2), 90.0, 9.0) == 2
+
+
+def test_a_clip_that_was_encoded_is_planned_by_its_own_time(session: Session, clips: tuple[Clip, ...]) -> None:
+    session.settings = Settings(clips, True, ("numpy",), None, 100, 60.0)
+    long = replace(clips[0], frames=400)
+    assert planned(session, long, 0.5, 0.2) == 17
+    session.learn(long, "numpy", first_s=0.1, frame_s=0.03)
+    assert session.frames(long, "numpy") == 65
+    assert session.frames(replace(long, name="other"), "numpy") == 17
+
+
+def test_a_clip_is_timed_beside_next_to_nothing_of_it(session: Session, clips: tuple[Clip, ...]) -> None:
+    part, whole = session.lengths(clips[0], "numpy")
+    assert (part.clip, part.width, part.height, part.frames) == ("first", 8, 8, 3)
+    head, _, pictures = part.source.read_bytes().partition(b"\n")
+    assert b"W8 H8" in head and len(pictures) == 3 * (len(b"FRAME\n") + 8 * 8 * 3 // 2)
+    assert (whole.clip, whole.width, whole.height, whole.frames) == ("first", 96, 80, 2)
+
+
+def test_a_clip_that_is_next_to_nothing_stands_alone(
+    session: Session, make_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "small").mkdir()
+    make_clip(8, 8, 3, name="small/dot.y4m")
+    (whole,) = session.lengths(load_corpus(tmp_path / "small").clips[0], "numpy")
+    assert (whole.width, whole.frames) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "frames", "steady"),
+    [
+        ("numba", 30, (17, 33)),  # the first mini-GOP is over, another one is looked at
+        ("numba", 17, (17, 33)),
+        ("numba", 4, (4, 7)),
+        ("numba", 1, (1, 1)),
+        ("numpy", 4, (1, 4)),  # what is interpreted encodes the clip once
+        ("numpy", 1, (1, 1)),
+    ],
+)
+def test_the_steady_state_begins_behind_the_first_mini_gop(
+    session: Session, clips: tuple[Clip, ...], kernels: str, frames: int, steady: tuple[int, int]
+) -> None:
+    session.settings = Settings(clips, True, ("numpy",), None, 100, 60.0)
+    clip = replace(clips[0], frames=frames)
+    assert planned(session, clip, 0.01, 0.01, kernels) == frames
+    assert session.steady(clip, kernels) == steady
 
 
 def test_the_first_clip_is_measured_and_the_others_are_named_when_time_is_up(
@@ -131,6 +202,18 @@ def test_only_what_decodes_goes_on(
     assert steps.check(session, pairs[:1]) == []
     assert isinstance(session.faults[0], OutputsDifferError)
     assert str(session.faults[0]).startswith("first, kernels numpy: the stream does not decode to the reconstruction: ")
+
+
+def test_what_is_faster_than_expected_is_checked_at_the_length_that_it_is_measured_at(
+    session: Session, clips: tuple[Clip, ...]
+) -> None:
+    session.settings = Settings(clips, True, ("numpy",), None, 100, 60.0)
+    session.speeds["numpy"] = SLOW
+    pairs = [(clips[0], "numpy")]
+    assert session.frames(*pairs[0]) == 3
+    steps.check(session, pairs)
+    (size,) = records(session, "bytes")
+    assert size.subject["frames"] == session.frames(*pairs[0]) == 4
 
 
 def test_sets_that_do_not_agree_are_a_fault(

@@ -1,12 +1,13 @@
 """What is measured, as a command line."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from workbench.encode import encode, encode_with_stats
+from workbench.encode import encode, encode_with_stats, read_stats
 from workbench.errors import InputError, SubjectError, SubjectTimeout
 from workbench.subject import Encoder, Subject, our_encoder
 
@@ -81,6 +82,15 @@ def test_an_encoder_that_hangs_is_killed_at_the_time_limit(subject: Subject, fak
 def test_stats_that_are_not_written_are_missed(subject: Subject, fake_encoder, tmp_path: Path) -> None:
     with pytest.raises(SubjectError, match="wrote no usable --stats file"):
         encode_with_stats(subject.change(encoder=fake_encoder("mute")), tmp_path, 60)
+
+
+def test_stats_of_another_schema_are_refused(subject: Subject, tmp_path: Path) -> None:
+    """Schema 1 had every frame in the order of display, all of them shown."""
+    _, stats = encode_with_stats(subject, tmp_path, 60)
+    assert [frame["display_index"] for frame in stats["frames"]] == [0, 2, 1, 3]
+    (tmp_path / "stats.json").write_text(json.dumps(stats | {"schema": 1}))
+    with pytest.raises(SubjectError, match="its --stats file is not schema 2"):
+        read_stats(tmp_path / "stats.json", subject)
 
 
 def test_missing_frames_are_noticed(subject: Subject, fake_encoder, tmp_path: Path) -> None:

@@ -37,8 +37,24 @@ MACHINE = {
     "load_average": [1.2, 0.9, 0.8],
 }
 TILE_STAGES = {"decision": 0.52, "reconstruction": 0.16, "entropy": 0.15, "rest of the tile": 0.04}
-SERIAL_STAGES = {"deblocking": 0.05, "cdef": 0.07, "headers": 0.002, "rest of the frame": 0.008}
+SERIAL_STAGES = {
+    "lookahead": 0.006,
+    "motion": 0.009,
+    "deblocking": 0.04,
+    "cdef": 0.06,
+    "restoration": 0.005,
+    "headers": 0.002,
+    "rest of the frame": 0.008,
+}
 STAGES = TILE_STAGES | SERIAL_STAGES
+# type, layer, frames, hidden, share of the bytes, share of the time
+KINDS = (
+    ("key", 0, 1, 0, 0.6, 0.3),
+    ("inter", 0, 1, 1, 0.25, 0.2),
+    ("inter", 1, 2, 2, 0.1, 0.2),
+    ("inter", 2, 4, 0, 0.05, 0.3),
+)
+BITS = {"partition": 0.05, "mode": 0.15, "motion": 0.2, "coefficients_y": 0.6}
 ROOT = "encode (encoder/stream.py:40);encode_frame (encoder/frame/frame.py:77)"
 TILE = f"{ROOT};tile.walk.encode_tile"
 SEARCH = f"{TILE};tile.partition.search_partition"
@@ -143,6 +159,27 @@ def record_of(
     return {**about, "data": data or {}, "warnings": [], "command": command}
 
 
+def kind_of(
+    size: int, wall_s: float, type_: str, layer: int, frames: int, hidden: int, bytes_share: float, time_share: float
+) -> dict[str, Any]:
+    """The frames of one kind in a stream of so many bytes that took so many seconds."""
+    part = int(size * bytes_share)
+    bits = {name: 8 * part * share for name, share in BITS.items() if type_ == "inter" or name != "motion"}
+    return {
+        "type": type_,
+        "layer": layer,
+        "frames": frames,
+        "hidden": hidden,
+        "bytes": part,
+        "wall_s": wall_s * time_share,
+        "bits": bits,
+        "quantizer": 100.0 + 20 * layer,
+        "psnr_y": 40.0 - layer if size else None,
+        "block_sizes": {"8x8": 0.25, "64x64": 0.75},
+        "modes": {"NEWMV": 0.998, "DC": 0.002} if type_ == "inter" else {"DC": 1.0},
+    }
+
+
 class Builder:
     """The records of each step."""
 
@@ -184,10 +221,13 @@ class Builder:
                 records.append(record_of("output", "decodes", "", subject, [1.0], verdict))
                 records.append(record_of("output", "bytes", "bytes", subject, [size]))
                 records.append(record_of("output", "psnr_y", "dB", subject, [38.0 + len(clip) / 3], quality))
+                wall_s = FRAMES * per_frame_s(clip, self.scale) * SLOWER[name]
+                kinds = {"kinds": [kind_of(size, wall_s, *kind) for kind in KINDS]}
+                records.append(record_of("output", "frame_kinds", "count", subject, [FRAMES], kinds))
         for clip in clips:
             sets = {name: f"{stream_bytes(clip):064x}" for name in ("numba", "numpy", "python")}
-            tiny = {"clip": f"{clip}_tiny", "width": 64, "height": 64, "frames": 1, "kernels": kernels[0]}
-            data = {"sets": sets, "frames": 1, "width": 64, "height": 64}
+            tiny = {"clip": f"{clip}_tiny", "width": 48, "height": 48, "frames": 3, "kernels": kernels[0]}
+            data = {"sets": sets, "frames": 3, "width": 48, "height": 48}
             records.append(record_of("output", "sets_agree", "", tiny, [1.0], data))
         return records
 
@@ -197,14 +237,13 @@ class Builder:
     def _times_of(self, clip: str, kernels: str) -> list[RecordLine]:
         """The fourth repetition of water is disturbed."""
         frame_s = per_frame_s(clip, self.scale) * SLOWER[kernels]
-        short, long = 2, 10
+        start = subject_of(clip, kernels, 3, width=8, height=8)
+        whole = subject_of(clip, kernels)
         records = []
-        for frames in (short, long):
-            subject = subject_of(clip, kernels, frames)
+        for subject, frames in ((start, 0), (whole, FRAMES)):
             walls = self.noisy(START_UP_S + frames * frame_s, self.repetitions)
-            resident = 168e6 + 40 * SIZES[clip][0] * SIZES[clip][1]
             wall = record_of("wall", "wall", "s", subject, walls)
-            if clip == "water" and frames == long and self.repetitions > 3:
+            if clip == "water" and frames and self.repetitions > 3:
                 walls[3] *= 1.6
                 said = (
                     "repetition 4 took 4.28 s, the median is 2.69 s: another program was busy? close what runs beside"
@@ -212,13 +251,14 @@ class Builder:
                 wall |= {"values": walls, "warnings": [said]}
             records.append(wall)
             records.append(record_of("wall", "cpu", "s", subject, [0.985 * value for value in walls]))
-            sizes = [float(int(size)) for size in self.noisy(resident, self.repetitions)]
-            records.append(record_of("wall", "max_rss", "bytes", subject, sizes))
+        resident = 168e6 + 40 * SIZES[clip][0] * SIZES[clip][1]
+        sizes = [float(int(size)) for size in self.noisy(resident, self.repetitions)]
+        records.append(record_of("wall", "max_rss", "bytes", whole, sizes))
         samples = self.noisy(frame_s, self.repetitions)
         if clip == "water" and self.repetitions > 3:
             samples[3] *= 1.6
-        data = {"start_up_s": START_UP_S, "n1": short, "n2": long}
-        return [*records, record_of("wall", "time_per_frame", "s", subject_of(clip, kernels, long), samples, data)]
+        data = {"start_up_s": START_UP_S, "n1": 3, "n2": FRAMES}
+        return [*records, record_of("wall", "time_per_frame", "s", whole, samples, data)]
 
     def spans(self, clips: list[str], kernels: list[str]) -> list[RecordLine]:
         return [self._spans_of(clip, kernels[0], tiles) for clip in clips for tiles in (1, 4)]
@@ -257,7 +297,7 @@ class Builder:
         records = []
         for clip in clips:
             subject = subject_of(clip, kernels[0], 5)
-            data = {"frames": 4, "top_sites": sites}
+            data = {"frames": 4, "warm_up": 17, "top_sites": sites}
             peak = 5.2e6 + 3 * SIZES[clip][0] * SIZES[clip][1]
             records.append(record_of("memray", "allocations", "count", subject, [80], data))
             records.append(record_of("memray", "peak_bytes", "bytes", subject, [peak], {"frames": 4}))

@@ -1,11 +1,14 @@
 """What the records of a run are found to say, against what the builder put into them."""
 
+import dataclasses
 import json
+import math
 
 import pytest
 
 from workbench.analysis.amdahl import predicted_speedup
 from workbench.analysis.findings import findings
+from workbench.analysis.frames import added_up
 from workbench.analysis.stages import serial_stages
 from workbench.analysis.tiles import cost_by_tiles
 from workbench.errors import InputError
@@ -19,7 +22,7 @@ def test_time_per_frame_and_start_up(found):
     assert pan.per_frame_s == pytest.approx(per_frame_s("pan"), rel=0.03)
     assert pan.interval.holds(pan.per_frame_s)
     assert pan.start_up_s == START_UP_S
-    assert pan.lengths == (2, 10)
+    assert pan.lengths == (3, 8)
     assert pan.outliers == ()
 
 
@@ -67,9 +70,34 @@ def test_serial_stages_by_name_and_tile_imbalance(found):
     assert 0.8 < four.parallel_share < 0.9
 
 
+def test_frames_by_type_and_layer(found):
+    """Two clips of other sizes: the sums are over both, and samples make their bits and times comparable."""
+    pan, water = found.frames
+    assert [kind.name for kind in pan.kinds] == ["key", "layer 0", "layer 1", "layer 2"]
+    assert pan.stream_bytes == pytest.approx(stream_bytes("pan"), abs=4)
+    key, base, _, leaves = added_up(found.frames)
+    assert (key.frames, base.hidden, leaves.frames, leaves.hidden) == (2, 2, 8, 0)
+    assert key.samples == 2 * 640 * 360
+    both = stream_bytes("pan") + stream_bytes("water")
+    assert key.stream_bytes == pytest.approx(0.6 * both, abs=2)
+    assert key.bits_per_sample == pytest.approx(8 * key.stream_bytes / key.samples)
+    assert leaves.wall_s == pytest.approx(0.3 * (pan.wall_s + water.wall_s))
+    assert base.bits["motion"] == pytest.approx(0.2 * 8 * base.stream_bytes, rel=0.01) and "motion" not in key.bits
+    assert (leaves.quantizer, leaves.psnr_y) == (140, 38)
+    assert leaves.modes == pytest.approx({"NEWMV": 0.998, "DC": 0.002})
+
+
+def test_kinds_without_an_error_have_no_mean_of_it(found):
+    kind = dataclasses.replace(found.frames[0].kinds[0], psnr_y=None)
+    clip = dataclasses.replace(found.frames[0], kinds=(kind,))
+    assert math.isnan(added_up([clip])[0].psnr_y)
+    assert added_up([clip, found.frames[1]])[0].psnr_y == 40  # the mean of those that have one
+    assert added_up([]) == []
+
+
 def test_memory_per_frame(found):
     assert found.memory[0].allocations_per_frame == 80 / 4
-    assert len(found.memory[0].max_rss_bytes) == 20
+    assert len(found.memory[0].max_rss_bytes) == 10
 
 
 def test_choice_and_what_no_clip_reaches(found):

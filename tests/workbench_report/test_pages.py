@@ -18,6 +18,7 @@ from workbench.record import read_run
 from workbench.report.html_page import html_page
 from workbench.report.markdown import markdown
 from workbench.report.profile_page import profile_document
+from workbench.report.wording import sentences
 from workbench.report.write import write_report
 
 from .synthetic import build_run, record_of
@@ -25,7 +26,7 @@ from .synthetic import build_run, record_of
 PACKAGES = Path(workbench.__file__).parents[1]
 SECTIONS = {
     "select": "Coverage by clip: not measured",
-    "check": "Streams: not measured",
+    "check": "Kinds of frame: not measured",
     "time": "Times: not measured",
     "spans": "Stages: not measured",
     "stacks": "Hottest functions: not measured",
@@ -132,6 +133,39 @@ def test_the_figures_stand_in_the_page(pages, found):
     assert f"{1e3 * pan.per_frame_s:.1f}" in text
     assert f"p = {found.law.p:.3f}" in text
     assert "encoder pan.y4m -o out.ivf -y" in text
+
+
+def test_bits_and_time_stand_in_the_page_by_kind_of_frame(pages):
+    """The planted shares, in Markdown and in HTML, and a picture of them."""
+    for name, text in (
+        ("report.md", (pages / "report.md").read_text()),
+        ("report.html", (pages / "report.html").read_text()),
+    ):
+        for kind, size, spent in (("key", 60, 30), ("layer 0", 25, 20), ("layer 1", 10, 20), ("layer 2", 5, 30)):
+            shares = rf"{kind}\b(?:[^\n]|\n(?!</tr>))*?\b{size}\.0\b(?:[^\n]|\n(?!</tr>))*?\b{spent}\.0\b"
+            assert re.search(shares, section(text, "Frames")), f"{name}: {kind}"
+    assert "pictures/frames.svg" in section((pages / "report.md").read_text(), "Frames")
+    drawn = (pages / "pictures" / "frames.svg").read_text()
+    assert "Share of the bytes" in drawn and "Share of the time" in drawn and "layer 2" in drawn
+
+
+def section(text, title):
+    """A section of either page, from its heading to the next."""
+    parts = re.split(r"^## |<h2>", text, flags=re.MULTILINE)
+    return next(part for part in parts if part.startswith((f"{title}\n", f"{title}</h2>")))
+
+
+def test_rare_modes_are_left_out_and_classes_of_syntax_are_named(pages):
+    text = section((pages / "report.md").read_text(), "Frames")
+    heads = [line for line in text.splitlines() if line.startswith("| kind of frame")]
+    assert any("coefficients y" in head and "motion" in head for head in heads)
+    assert any("NEWMV" in head and "DC" in head for head in heads)
+    assert any("8x8" in head and "64x64" in head for head in heads)
+
+
+def test_the_summary_says_what_key_frames_take(found):
+    said = "\n".join(sentences(found))
+    assert "key frames 60.0 % of the bytes and 30.0 % of the time; layer 0 25.0 %" in said
 
 
 @pytest.mark.parametrize(("step", "said"), SECTIONS.items())

@@ -47,6 +47,9 @@ def test_the_json_file_holds_the_promised_keys(workbench, tmp_path):
     assert isinstance(clip["bytes"], int)
     assert isinstance(clip["max_rss_bytes"], int)
     assert clip["time_per_frame_s"] == pytest.approx(0.0945, rel=0.05)
+    assert clip["frames_per_s"] == pytest.approx(1 / clip["time_per_frame_s"])
+    assert [(kind["kind"], kind["frames"]) for kind in clip["frame_kinds"]][:2] == [("key", 1), ("layer 0", 1)]
+    assert clip["frame_kinds"][0]["bytes"] == pytest.approx(0.6 * clip["bytes"], abs=2)
     assert figures["top_functions"][0]["name"] == "set_numba.satd"
     assert 0 < figures["top_functions"][0]["share"] < 1
     two = next(row for row in figures["tiles"] if (row["tiles"], row["threads"]) == (2, 2))

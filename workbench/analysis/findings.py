@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
 
-from workbench.analysis import amdahl, chosen, memory, stacks, stages, tiles, times
+from workbench.analysis import amdahl, chosen, frames, memory, stacks, stages, tiles, times
 from workbench.analysis.outputs import ClipOutput, SetAgreement, clip_outputs, set_agreements
 from workbench.analysis.subjects import Subject, kernel_sets
 from workbench.errors import InputError
@@ -23,6 +23,7 @@ class Findings:
     never: chosen.Never | None
     outputs: list[ClipOutput]
     agreements: list[SetAgreement]
+    frames: list[frames.ClipFrames]
     times: list[times.ClipTime]
     stages: list[stages.ClipStages]
     profiles: list[stacks.SetProfile]
@@ -82,6 +83,7 @@ def findings(run: Run) -> Findings:
         never=chosen.never_reached(run),
         outputs=clip_outputs(run),
         agreements=set_agreements(run),
+        frames=frames.clip_frames(run),
         times=times.clip_times(run),
         stages=stages.clip_stages(run),
         profiles=stacks.set_profiles(stacks.clip_stacks(run)),

@@ -13,8 +13,8 @@ from workbench.stats import Interval, median, median_interval, outliers, robust_
 class ClipTime:
     """How long one clip takes with one kernel set.
 
-    samples     time per frame of each repetition, in the order taken, seconds
-    start_up_s  what an encode costs before and beside its frames; None where only one length was encoded
+    samples     time per frame of each repetition, in the order taken, seconds: of all frames, those shown later included
+    start_up_s  what an encode costs before and beside its frames; None where nothing smaller was encoded
     outliers    positions in `samples` of values that do not belong to the rest
     """
 

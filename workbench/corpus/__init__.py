@@ -3,6 +3,7 @@
     load_corpus(path) -> Corpus        a folder with corpus.toml, a folder of videos, or one video file
     ensure(clip, progress) -> Path     the clip's file, made or downloaded on first use, checked by sha256
     tiny_version(clip) -> Clip         its small version, for interpreted runs
+    start_version(clip) -> Clip        8x8 samples of it, for what an encode costs once
 
     clips.py       Clip, Corpus, the kinds of source
     manifest.py    corpus.toml
@@ -20,12 +21,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.corpus.cache import cache_folder, cached_path, ensure, verify
-from workbench.corpus.clips import Clip, Corpus, tiny_version
+from workbench.corpus.clips import Clip, Corpus, start_version, tiny_version
 from workbench.corpus.manifest import MANIFEST_NAME, load_manifest
 from workbench.corpus.videos import VIDEO_SUFFIXES, accepted_suffixes, clip_of_video, find_videos, video_names
 from workbench.errors import InputError
 
-__all__ = ["Clip", "Corpus", "cache_folder", "cached_path", "ensure", "load_corpus", "tiny_version", "verify"]
+__all__ = [
+    "Clip", "Corpus", "cache_folder", "cached_path", "ensure", "load_corpus", "start_version", "tiny_version", "verify",
+]  # fmt: skip
 
 
 def load_corpus(path: Path) -> Corpus:

@@ -15,8 +15,9 @@ DEFAULT_TIER = "default"
 TINY_TIER = "tiny"
 OWN_TIER = "own"
 
-TINY_SIDE = 64
-TINY_FRAMES = 2
+TINY_SIDE = 48
+TINY_FRAMES = 3  # the fewest with a key frame, a hidden frame and a leaf
+START_SIDE = 8  # the smallest picture that the encoder takes
 _TINY_SKIP = 30  # a video's first second is often black
 
 
@@ -146,10 +147,10 @@ def suggestion(word: str, accepted: Iterable[str]) -> str:
 
 
 def tiny_version(clip: Clip) -> Clip:
-    """The clip's small version, named CLIP_tiny: for runs that take a second for each superblock.
+    """The clip's small version, named CLIP_tiny: for runs that take seconds for each superblock.
 
-    A generated clip is made anew by its recipe at the size that its manifest gives (64x64 and 2 frames from the middle
-    of its story where it says nothing). Any other clip is cut: 64x64 samples from the middle of two frames, after the
+    A generated clip is made anew by its recipe at the size that its manifest gives (48x48 and 3 frames from the middle
+    of its story where it says nothing). Any other clip is cut: 48x48 samples from the middle of three frames, after the
     first second.
     """
     small = dataclasses.replace(clip, name=f"{clip.name}_tiny", tier=TINY_TIER, format="420p8", path=None)
@@ -163,6 +164,23 @@ def tiny_version(clip: Clip) -> Clip:
         frames=min(clip.frames, TINY_FRAMES),
         sha256=None,
         source=Cropped(clip, first),
+    )
+
+
+def start_version(clip: Clip) -> Clip:
+    """8x8 samples from the middle of the first three frames, named CLIP_start: encoding them runs everything that an encode
+    of the clip does once, and hardly anything else."""
+    return dataclasses.replace(
+        clip,
+        name=f"{clip.name}_start",
+        tier=TINY_TIER,
+        width=min(clip.width, START_SIDE),
+        height=min(clip.height, START_SIDE),
+        frames=min(clip.frames, TINY_FRAMES),
+        format="420p8",
+        sha256=None,
+        source=Cropped(clip, first=0),
+        path=None,
     )
 
 

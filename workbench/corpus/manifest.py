@@ -16,7 +16,7 @@
     redistributable = true
     tags = ["global-motion"]
     source = { kind = "generated", recipe = "pan", seed = 1, generator = 1 }
-    tiny = { width = 64, height = 64, frames = 2, first = 14, sha256 = "..." }
+    tiny = { width = 48, height = 48, frames = 3, first = 14, sha256 = "..." }
 
 The other kinds of source are `{ kind = "file", path = "mine.y4m" }`, relative to the manifest, and
 `{ kind = "fetch", url = "https://...", bytes = 2851688 }`. `tiny` describes the small version of a generated

@@ -1,8 +1,8 @@
 """Allocations of the steady state by memray: how many, how much at once, and which places in the source ask for most.
 
-The first frame is left out: it fills caches and buffers that later frames reuse. memray does not see into compiled
-code, so what a kernel allocates is charged to the Python line that entered compiled code. The peak resident set is
-another matter, see wall.py.
+The first frames are left out: they fill caches, slots and buffers that later frames reuse. The clip is encoded forwards and
+backwards, so that a short one has a steady state too. memray does not see into compiled code, so what a kernel allocates
+is charged to the Python line that entered compiled code. The peak resident set is another matter, see wall.py.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from workbench.record import Record
 from workbench.subject import Subject
 
 INSTRUMENT = "memray"
-WARM_UP_FRAMES = 1
 TOP_SITES = 20
 _ALL_SITES = 100_000  # memray ranks by bytes and by count apart: only whole lists can be put side by side
 _TRACKED = "workbench.instruments.inside.tracked"
 
 
-def measure(subject: Subject, folder: Path, timeout_s: float) -> list[Record]:
-    """Track one encode: `allocations` and `peak_bytes` of the frames behind the first. It needs two frames or more."""
+def measure(subject: Subject, folder: Path, timeout_s: float, warm_up: int, frames: int) -> list[Record]:
+    """Track one encode of `frames` pictures: `allocations` and `peak_bytes` behind the first `warm_up` packets."""
     capture = folder / "allocations.bin"
     capture.unlink(missing_ok=True)
-    words = (sys.executable, "-m", _TRACKED, str(capture), str(WARM_UP_FRAMES), *subject.arguments(folder / STREAM))
+    options = (str(capture), str(warm_up), str(frames))
+    words = (sys.executable, "-m", _TRACKED, *options, *subject.arguments(folder / STREAM))
     child.run(words, timeout_s, subject.encoder.environment)
     if not capture.is_file():
-        raise SubjectError(f"{subject.clip}: memray wrote no capture; was there a frame behind the first?")
+        raise SubjectError(f"{subject.clip}: memray wrote no capture; were there frames behind the first {warm_up}?")
     stats = _statistics(capture, folder / "allocations.json", timeout_s)
     sites = _top_sites(stats)
-    frames = {"frames": subject.frames - WARM_UP_FRAMES}
-    data = {**frames, "top_sites": sites, "total_bytes": stats["total_bytes_allocated"]}
+    steady = {"frames": frames - warm_up, "warm_up": warm_up}
+    data = {**steady, "top_sites": sites, "total_bytes": stats["total_bytes_allocated"]}
     count, peak = float(stats["total_num_allocations"]), float(stats["metadata"]["peak_memory"])
     about: dict[str, Any] = {"subject": subject.entry(), "command": without_folder(words, folder)}
     return [
         Record(INSTRUMENT, "allocations", "count", values=(count,), data=data, **about),
-        Record(INSTRUMENT, "peak_bytes", "bytes", values=(peak,), data=frames, **about),
+        Record(INSTRUMENT, "peak_bytes", "bytes", values=(peak,), data=steady, **about),
     ]
 
 

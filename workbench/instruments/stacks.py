@@ -2,7 +2,7 @@
 
 py-spy sees a compiled function as a bare address. The encoder therefore runs inside a small program
 (inside/profiled.py) that has numba keep frame pointers, so that whole compiled stacks can be walked, that starts
-py-spy behind the first frame, and that writes at its end which function lies at which address. This is a build of its
+py-spy behind the first frames, and that writes at its end which function lies at which address. This is a build of its
 own with a cache of its own; it is never the one that is timed.
 """
 
@@ -78,6 +78,7 @@ def warm(encoder: Encoder, kernels: str, folder: Path, timeout_s: float) -> Usag
         _PROFILED,
         str(folder / "symbols.json"),
         "0",
+        "0",
         "--",
         "--warm",
         "--kernels",
@@ -87,15 +88,17 @@ def warm(encoder: Encoder, kernels: str, folder: Path, timeout_s: float) -> Usag
     return child.run(words, timeout_s, {**encoder.environment, **build_environment()}).usage
 
 
-def measure(subject: Subject, folder: Path, timeout_s: float, interpreted: bool) -> Record:
-    """Sample the steady state of one encode, its pictures repeated for SAMPLED_S; the value is the number of samples.
+def measure(subject: Subject, folder: Path, timeout_s: float, interpreted: bool, warm_up: int) -> Record:
+    """Sample one encode behind its first `warm_up` packets for SAMPLED_S, its pictures repeated; the value is the number of
+    samples. An interpreted set, whose mini-GOPs take minutes, encodes the clip once.
 
     data   folded: "outermost;...;innermost" -> samples; resolved_share: samples whose innermost frame has a name
     """
     raw, symbols = folder / "stacks.txt", folder / "symbols.json"
     native = () if interpreted else ("--native",)
     sampler = (_py_spy(), "record", "--format", "raw", "--rate", str(RATE_HZ), "--output", str(raw), *native, "--pid")
-    start = (sys.executable, "-m", _PROFILED, str(symbols), str(SAMPLED_S), *sampler, "--")
+    seconds = 0.0 if interpreted else SAMPLED_S
+    start = (sys.executable, "-m", _PROFILED, str(symbols), str(seconds), str(warm_up), *sampler, "--")
     words = (*start, *subject.arguments(folder / STREAM))
     finished = child.run(words, timeout_s, {**subject.encoder.environment, **build_environment()}, check=False)
     if not raw.is_file() or not symbols.is_file():
@@ -103,7 +106,7 @@ def measure(subject: Subject, folder: Path, timeout_s: float, interpreted: bool)
         raise SubjectError(f"py-spy could not watch the encoder: {why}; it needs the right to ptrace")
     folded = fold(raw.read_text(encoding="utf-8"), SymbolMap(json.loads(symbols.read_text())))
     share, samples = resolved_share(folded), sum(folded.values())
-    data = {"folded": dict(folded), "rate_hz": RATE_HZ, "resolved_share": share, "seconds": SAMPLED_S}
+    data = {"folded": dict(folded), "rate_hz": RATE_HZ, "resolved_share": share}
     about: dict[str, Any] = {"subject": subject.entry(), "command": without_folder(words, folder)}
     said = tuple(_warnings(samples, share))
     return Record(INSTRUMENT, "samples", "count", values=(float(samples),), data=data, warnings=said, **about)

@@ -39,8 +39,8 @@ def _largest_tile_mi(grid: Tiling) -> int:
 def time_tiles(subjects: Sequence[Subject], folder: Path, limits: Limits, tick: Callable[[], None]) -> list[Record]:
     """Time the same clip with several tiles and threads, in rounds of random order; bytes once for each number of tiles.
 
-    The time is that of the steady state: the frames behind the first with their part of reading and writing, by the
-    encoder's own clock. Start-up is the same for all and would hide in a short clip what tiles do.
+    The time is that of all frames, reading and writing included, by the encoder's own clock. Start-up is the same for all
+    and would hide in a short clip what tiles do.
     """
     encode_with_stats(subjects[0], folder, limits.timeout_s)
     tick()
@@ -53,7 +53,7 @@ def time_tiles(subjects: Sequence[Subject], folder: Path, limits: Limits, tick: 
 @dataclass(frozen=True)
 class _Run:
     usage: Usage
-    steady_s: float
+    video_s: float
     stream_bytes: int
 
 
@@ -62,14 +62,13 @@ def _encode(subject: Subject, folder: Path, timeout_s: float) -> _Run:
     if stats["tiles"]["count"] != subject.tiles:
         made = stats["tiles"]["count"]
         raise SubjectError(f"{subject.clip}: {subject.tiles} tiles were asked for, the encoder made {made}")
-    return _Run(usage, steady_seconds(stats), (folder / STREAM).stat().st_size)
+    return _Run(usage, video_seconds(stats), (folder / STREAM).stat().st_size)
 
 
-def steady_seconds(stats: Mapping[str, Any]) -> float:
-    """Wall seconds of all frames but the first (of the only one, where there is one), reading and writing included."""
-    frames, total = stats["frames"], stats["total"]
-    steady = frames[1:] or frames
-    return sum(frame["wall_s"] for frame in steady) + (total["input_s"] + total["output_s"]) * len(steady) / len(frames)
+def video_seconds(stats: Mapping[str, Any]) -> float:
+    """Wall seconds of all frames, reading and writing included, without start-up."""
+    total = stats["total"]
+    return float(sum(frame["wall_s"] for frame in stats["frames"]) + total["input_s"] + total["output_s"])
 
 
 def _tiles_wall(subject: Subject, runs: Sequence[_Run]) -> Record:
@@ -78,7 +77,6 @@ def _tiles_wall(subject: Subject, runs: Sequence[_Run]) -> Record:
         "requested_tiles": subject.tiles,
         "possible": True,
         "process_wall_s": [usage.wall_s for usage in usages],
-        "steady_frames": max(subject.frames - 1, 1),
         **noise.meters(usages),
     }
     return Record(
@@ -86,7 +84,7 @@ def _tiles_wall(subject: Subject, runs: Sequence[_Run]) -> Record:
         "tiles_wall",
         "s",
         subject=subject.entry(),
-        values=tuple(run.steady_s for run in runs),
+        values=tuple(run.video_s for run in runs),
         data=data,
         warnings=tuple(noise.warnings(usages, MORE, expected_waiting=subject.threads > 1)),
         command=subject.command(Path(STREAM)),

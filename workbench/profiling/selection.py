@@ -8,7 +8,7 @@ from functools import partial
 
 from workbench import child, units
 from workbench.analysis.cover import Selection, select
-from workbench.corpus import Clip, tiny_version
+from workbench.corpus import Clip, start_version, tiny_version
 from workbench.instruments import coverage
 from workbench.instruments.coverage import Covered
 from workbench.kept import Kept
@@ -17,7 +17,7 @@ from workbench.profiling.session import Session, y4m_file
 from workbench.record import Record
 
 COVERAGE_SHARE = 0.35  # of the budget, for clips that are not in the cache yet
-COVERED_FRAMES = 1
+COVERED_FRAMES = 3  # a key frame, a hidden frame and a leaf: the tiny versions have no more
 TILES_SHARE = 0.24  # of the budget is for the tiles, which need one clip
 
 
@@ -106,10 +106,11 @@ def _record(session: Session, covered: Mapping[str, Covered], selection: Selecti
 
 
 def make_clips(session: Session, clips: list[Clip]) -> None:
-    """Make or fetch the files of these clips, which is done once."""
+    """Make or fetch the files of these clips and of their start versions, which is done once."""
     session.display.step("make clips", len(clips))
     with session.budget.paused():
         for clip in clips:
             session.display.now(clip.name)
             y4m_file(clip)
+            y4m_file(start_version(clip))
             session.display.tick()

@@ -12,18 +12,23 @@ from typing import Protocol
 
 from workbench import units
 from workbench.budget import Budget
-from workbench.corpus import Clip, cached_path, ensure, tiny_version
+from workbench.corpus import Clip, cached_path, ensure, start_version, tiny_version
 from workbench.corpus.clips import Cropped
-from workbench.encode import encode_with_stats
+from workbench.encode import encode_with_stats, frame_seconds, loaded
 from workbench.errors import WorkbenchError
 from workbench.instruments.stacks import SAMPLED_S
 from workbench.record import Record, RunWriter
 from workbench.subject import Encoder, Subject
 
 TIMED_S = 2.5  # an encode long enough to be timed: start-up and noise are small against it
-LONGEST_S = 15.0  # a set that needs more for two frames of a clip gets the clip's tiny version
-SHORT_FRAMES = 1  # of the shorter of two lengths: what the first frame alone costs is in both and cancels out
-LEAST_FRAMES, TRIED_FRAMES = 2, 5
+LONGEST_S = 15.0  # a set that needs more for the fewest frames of a clip gets the clip's tiny version
+MINI_GOP = 16  # pictures of the encoder's longest; of it and a key frame a video is made
+# Of these lengths the whole pyramid of the last mini-GOP is coded; they lie far apart, so that a machine that is a little
+# slower today does not encode another length.
+LENGTHS = (3, 5, 9, *(MINI_GOP << doubled | 1 for doubled in range(16)))
+LEAST_FRAMES = LENGTHS[0]  # a key frame, a hidden frame and a leaf
+TRIED_FRAMES = 5
+WARM_UP = MINI_GOP + 1  # once the first mini-GOP is shown, all code is loaded and all buffers are filled
 PLANNED_ROUNDS, MOST_ROUNDS = 3, 10
 COPIED_BYTES = 64 << 20  # of a video in a container, this much is copied as Y4M
 SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR = 120.0, 20.0
@@ -65,15 +70,25 @@ class Settings:
 
 @dataclass(frozen=True)
 class Speed:
-    """How long a kernel set takes, roughly: an encode lasts start_up_s + pixels * per_pixel_s."""
+    """How long a kernel set takes, roughly.
+
+    start_up_s   of each encode, with the loading of compiled code
+    key_s        a luma sample of the first frame, which is a key frame
+    inter_s      a luma sample of the frames behind it, the mean over the pyramid
+    """
 
     start_up_s: float
-    per_pixel_s: float
+    key_s: float
+    inter_s: float
     interpreted: bool
 
-    def encode_s(self, pixels: int) -> float:
-        """Expected seconds of an encode of so many luma samples."""
-        return self.start_up_s + self.per_pixel_s * pixels
+    def frames_s(self, clip: Clip, frames: int) -> float:
+        """Expected seconds of the first `frames` frames of a clip."""
+        return clip.width * clip.height * (self.key_s + self.inter_s * (frames - 1))
+
+    def encode_s(self, clip: Clip, frames: int) -> float:
+        """Expected seconds of an encode of the first `frames` frames of a clip."""
+        return self.start_up_s + self.frames_s(clip, frames)
 
 
 @dataclass
@@ -82,7 +97,7 @@ class Session:
 
     folder   working folder for streams and other files that are not kept
     speeds   by kernel set, as far as known
-    frame_s  seconds a frame by clip and kernel set, once one has been encoded
+    own      by clip and kernel set, once the clip has been encoded
     faults   what went wrong in steps that the others do not need
     cut      whether the budget left something out
     """
@@ -94,7 +109,7 @@ class Session:
     budget: Budget
     folder: Path
     speeds: dict[str, Speed] = field(default_factory=dict)
-    frame_s: dict[tuple[str, str], float] = field(default_factory=dict)
+    own: dict[tuple[str, str], Speed] = field(default_factory=dict)
     faults: list[WorkbenchError] = field(default_factory=list)
     cut: bool = False
 
@@ -111,38 +126,84 @@ class Session:
             quantizer=self.settings.quantizer,
         )
 
+    def speed(self, clip: Clip, kernels: str) -> Speed:
+        """How fast a kernel set is, on this clip where that is known."""
+        return self.own.get((clip.name, kernels), self.speeds[kernels])
+
+    def learn(self, clip: Clip, kernels: str, first_s: float, frame_s: float) -> None:
+        """A clip has been encoded: seconds of its first frame, and of the mean one behind it."""
+        samples, known = clip.width * clip.height, self.speeds[kernels]
+        own = dataclasses.replace(known, key_s=first_s / samples, inter_s=frame_s / samples)
+        self.own[clip.name, kernels] = own
+
+    def without_loading(self, subject: Subject) -> Subject:
+        """The same where the frames' own times matter: compiled code is loaded before the first."""
+        if self.speeds[subject.kernels].interpreted:
+            return subject
+        return subject.change(encoder=loaded(subject.encoder))
+
     def timeout_s(self, subject: Subject) -> float:
         """When an encode is taken to hang: long after it should have ended."""
         speed = self.speeds.get(subject.kernels)
-        expected = speed.encode_s(subject.pixels) if speed else 0.0
+        expected = speed.start_up_s + max(speed.key_s, speed.inter_s) * subject.pixels if speed else 0.0
         return max(SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR * expected)
 
     def fitting(self, clip: Clip, kernels: str) -> Clip:
-        """The clip, or its tiny version where two frames of it take the kernel set too long."""
-        two_frames = min(clip.frames, LEAST_FRAMES) * clip.width * clip.height
-        return clip if self.speeds[kernels].encode_s(two_frames) <= LONGEST_S else tiny_version(clip)
+        """The clip, or its tiny version where the fewest frames of it take the kernel set too long."""
+        fewest = min(clip.frames, LEAST_FRAMES)
+        return clip if self.speeds[kernels].frames_s(clip, fewest) <= LONGEST_S else tiny_version(clip)
 
     def frames(self, clip: Clip, kernels: str) -> int:
-        """How many frames of a clip to encode: as the user said, or as many as make a timing worth it."""
+        """How many frames of a clip to encode: as the user said, or the whole clip, unless a part is worth the timing.
+
+        The part is a mini-GOP behind its key frame or several of them; less only where that takes too long.
+        """
+        usable = usable_frames(clip)
         if self.settings.frames is not None:
-            return min(self.settings.frames, usable_frames(clip))
-        frame_s = self.frame_s.get((clip.name, kernels), self.speeds[kernels].per_pixel_s * clip.width * clip.height)
-        return min(usable_frames(clip), max(LEAST_FRAMES, round(TIMED_S / frame_s)))
+            return min(self.settings.frames, usable)
+        part = max(self._longest(clip, kernels, TIMED_S), self._longest(clip, kernels, LONGEST_S, MINI_GOP + 1))
+        is_short = usable <= 2 * part and self.speed(clip, kernels).frames_s(clip, usable) <= LONGEST_S
+        return usable if is_short else min(part, usable)
+
+    def _longest(self, clip: Clip, kernels: str, seconds: float, most: int = LENGTHS[-1]) -> int:
+        """The longest of LENGTHS up to `most` whose frames take no more than `seconds`, or the shortest one."""
+        speed = self.speed(clip, kernels)
+        return max(
+            (frames for frames in LENGTHS if frames <= most and speed.frames_s(clip, frames) <= seconds),
+            default=LEAST_FRAMES,
+        )
 
     def lengths(self, clip: Clip, kernels: str) -> list[Subject]:
-        """The one or two lengths at which a clip is timed, shorter first."""
-        counts = dict.fromkeys((SHORT_FRAMES, self.frames(clip, kernels)))
-        return [self.subject(clip, kernels, count) for count in counts]
+        """What a clip is timed by: a few samples of it, which cost what every encode costs, and as many frames as it gets.
+
+        A clip that is no larger than those samples stands alone.
+        """
+        whole = self.subject(clip, kernels, self.frames(clip, kernels))
+        start = start_version(clip)
+        size = {"width": start.width, "height": start.height, "frames": start.frames}
+        part = whole.change(source=y4m_file(start).resolve(), **size)
+        return [part, whole] if part.pixels < whole.pixels else [whole]
 
     def clip_cost_s(self, clip: Clip, kernels: str) -> float:
         """Expected seconds that a clip takes in all steps but the one about tiles, at the fewest repetitions."""
-        fitting = self.fitting(clip, kernels)
-        pixels, speed = fitting.width * fitting.height, self.speeds[kernels]
-        long = speed.encode_s(pixels * self.frames(fitting, kernels))
-        short = speed.encode_s(pixels * SHORT_FRAMES)
-        sampled = 2 * speed.start_up_s + 1.5 * SAMPLED_S
-        check_spans_and_memory = (1.5 + 1 + 1.5) * long
-        return check_spans_and_memory + sampled + PLANNED_ROUNDS * (long + short) + short
+        fitting, speed = self.fitting(clip, kernels), self.speeds[kernels]
+        long = speed.encode_s(fitting, self.frames(fitting, kernels))
+        warm_up, frames = self.steady(fitting, kernels)
+        sampled = speed.encode_s(fitting, warm_up) + speed.start_up_s + 1.5 * SAMPLED_S
+        tracked = 1.5 * speed.encode_s(fitting, frames)
+        check_and_spans = (1.5 + 1) * long
+        return check_and_spans + tracked + sampled + PLANNED_ROUNDS * (long + speed.start_up_s) + speed.start_up_s
+
+    def steady(self, clip: Clip, kernels: str) -> tuple[int, int]:
+        """Packets of a clip before its steady state, and pictures for an encode that shows as many more.
+
+        A compiled set gets the clip again and again; an interpreted one is too slow, and has no code to load.
+        """
+        frames = self.frames(clip, kernels)
+        if self.speeds[kernels].interpreted:
+            return 1, frames
+        warm_up = min(WARM_UP, frames)
+        return warm_up, warm_up + min(MINI_GOP, frames - 1)
 
     def left_out(self, step: str, names: Sequence[str]) -> None:
         """Say that the budget was used up before a step came to these clips."""
@@ -195,22 +256,27 @@ def usable_frames(clip: Clip) -> int:
     return min(clip.frames, max(COPIED_BYTES // frame_bytes, LEAST_FRAMES))
 
 
-def calibrate(session: Session, kernels: str) -> Speed:
+def calibrate(session: Session, kernels: str) -> None:
     """Learn how fast a kernel set is from short encodes; the first also shows that the encoder runs at all.
 
-    A tiny clip is measured first, then, unless that is out of reach, a few frames of a clip of middling size.
+    Next to nothing tells what an encode costs once. Then a few frames of a clip of middling size are measured; an
+    interpreted set begins with a tiny one, which may be all that is in its reach.
     """
     by_size = sorted(session.settings.candidates, key=lambda clip: clip.width * clip.height)
     middle = by_size[(len(by_size) - 1) // 2]
-    speed = _speed(session, tiny_version(middle), kernels, LEAST_FRAMES)
-    if speed.encode_s(middle.width * middle.height * LEAST_FRAMES) <= LONGEST_S:
-        speed = _speed(session, middle, kernels, TRIED_FRAMES)
-    return speed
-
-
-def _speed(session: Session, clip: Clip, kernels: str, frames: int) -> Speed:
-    subject = session.subject(clip, kernels, frames)
+    subject = session.subject(start_version(middle), kernels, LEAST_FRAMES)
     usage, stats = encode_with_stats(subject, session.folder, session.timeout_s(subject))
-    frame_s = min(frame["wall_s"] for frame in stats["frames"])  # the first one may still load compiled code
-    start_up_s = usage.wall_s - frame_s * subject.frames
-    return Speed(start_up_s, frame_s / (subject.width * subject.height), stats["interpreted"])
+    session.speeds[kernels] = Speed(usage.wall_s, 0.0, 0.0, stats["interpreted"])
+    if stats["interpreted"]:
+        _measure_frames(session, tiny_version(middle), kernels, LEAST_FRAMES)
+    if session.speeds[kernels].frames_s(middle, TRIED_FRAMES) <= LONGEST_S:
+        _measure_frames(session, middle, kernels, TRIED_FRAMES)
+
+
+def _measure_frames(session: Session, clip: Clip, kernels: str, frames: int) -> None:
+    subject = session.without_loading(session.subject(clip, kernels, frames))
+    _, stats = encode_with_stats(subject, session.folder, session.timeout_s(subject))
+    first_s, frame_s = frame_seconds(stats)
+    samples = subject.width * subject.height
+    known = session.speeds[kernels]
+    session.speeds[kernels] = dataclasses.replace(known, key_s=first_s / samples, inter_s=frame_s / samples)

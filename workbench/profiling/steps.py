@@ -13,7 +13,7 @@ from workbench.errors import EnvironmentFault, OutputsDifferError, SubjectError
 from workbench.instruments import memory, output, spans, stacks, tiles, wall
 from workbench.kept import Kept
 from workbench.machine import cores
-from workbench.profiling.session import MOST_ROUNDS, Session, calibrate, y4m_file
+from workbench.profiling.session import LENGTHS, MOST_ROUNDS, Session, calibrate, y4m_file
 from workbench.record import Record
 from workbench.repetition import Limits
 from workbench.subject import Subject
@@ -21,10 +21,10 @@ from workbench.subject import Subject
 WEIGHTS = {"check": 10, "time": 33, "spans": 7, "stacks": 17, "memory": 9, "tiles": 24}
 INTERPRETED_SETS = ("numpy", "python")
 SETS_COMPARED = ("numba", *INTERPRETED_SETS)
-SETS_SHARE = 0.15  # of the budget, for what is not in the cache yet
+SETS_SHARE = 0.2  # of the budget, for what is not in the cache yet
+COMPARED_FRAMES = 3
 TILE_COUNTS = (1, 2, 4, 8)
-MEMORY_FRAMES = 5
-LEAST_TILE_FRAMES = 4
+LEAST_TILE_FRAMES = 5
 PLANNED_TILE_ROUNDS, MOST_TILE_ROUNDS = 3, 7
 _WARM_TIMEOUT_S = 900.0
 
@@ -40,7 +40,7 @@ def prepare(session: Session) -> None:
         warmed = child.together(jobs, cores())
     session.display.step("try the encoder", len(kernels))
     for name in kernels:
-        session.speeds[name] = calibrate(session, name)
+        calibrate(session, name)
         session.display.tick()
     session.writer.write(*warmed)
 
@@ -74,11 +74,10 @@ def check(session: Session, pairs: list[Pair]) -> list[Pair]:
     """Decode every stream and compare it with the reconstruction; returns the pairs whose streams are right."""
     right = []
     for (clip, kernels), _ in _within(session, "check", "check: streams decode", pairs):
-        subject = session.lengths(clip, kernels)[-1]
-        with session.scratch() as folder:
-            records = output.check(subject, folder, session.timeout_s(subject))
+        subject, records = _checked(session, clip, kernels)
+        if session.frames(clip, kernels) > subject.frames:  # it is faster than was expected, and will be measured so
+            subject, records = _checked(session, clip, kernels)
         session.writer.write(*records)
-        session.frame_s[clip.name, kernels] = records[0].data["frame_s"]
         if records[0].values == (1.0,):
             right.append((clip, kernels))
         else:
@@ -86,6 +85,15 @@ def check(session: Session, pairs: list[Pair]) -> list[Pair]:
             said = f"{clip.name}, kernels {kernels}: the stream does not decode to the reconstruction: {message}"
             session.fault(OutputsDifferError(said))
     return right
+
+
+def _checked(session: Session, clip: Clip, kernels: str) -> tuple[Subject, list[Record]]:
+    """Check as many frames of a clip as it gets, and learn how fast they are."""
+    subject = session.without_loading(session.lengths(clip, kernels)[-1])
+    with session.scratch() as folder:
+        records = output.check(subject, folder, session.timeout_s(subject))
+    session.learn(clip, kernels, records[0].data["first_s"], records[0].data["frame_s"])
+    return subject, records
 
 
 def compare_sets(session: Session, clips: list[Clip]) -> None:
@@ -111,7 +119,7 @@ def compare_sets(session: Session, clips: list[Clip]) -> None:
     def compare(clip: Clip) -> Record | None:
         if time.monotonic() > deadline:
             return None
-        subject = session.subject(tiny_version(clip), sets[0], 1)
+        subject = session.subject(tiny_version(clip), sets[0], COMPARED_FRAMES)
         return output.sets_agree(subject, {name: digest(subject.change(kernels=name)) for name in sets})
 
     with session.budget.paused():
@@ -127,7 +135,7 @@ def compare_sets(session: Session, clips: list[Clip]) -> None:
 
 
 def measure_times(session: Session, pairs: list[Pair]) -> None:
-    """Whole encodes at two lengths, repeated in random order as often as the budget allows."""
+    """Whole encodes of clips and of next to nothing, repeated in random order as often as the budget allows."""
     for (clip, kernels), deadline in _within(session, "time", "time: whole encodes", pairs):
         lengths = session.lengths(clip, kernels)
         limits = Limits(1, MOST_ROUNDS, deadline, session.timeout_s(lengths[-1]))
@@ -138,7 +146,7 @@ def measure_times(session: Session, pairs: list[Pair]) -> None:
 def measure_spans(session: Session, pairs: list[Pair]) -> None:
     """Time per stage and tile, from inside."""
     for (clip, kernels), _ in _within(session, "spans", "spans: time per stage", pairs):
-        subject = session.lengths(clip, kernels)[-1]
+        subject = session.without_loading(session.lengths(clip, kernels)[-1])
         with session.scratch() as folder:
             session.writer.write(spans.measure(subject, folder, session.timeout_s(subject)))
 
@@ -147,24 +155,26 @@ def measure_stacks(session: Session, pairs: list[Pair]) -> None:
     """Call stacks; a machine that does not let py-spy watch its child still gets everything else."""
     for (clip, kernels), _ in _within(session, "stacks", "stacks: hottest functions", pairs):
         subject, interpreted = session.lengths(clip, kernels)[-1], session.speeds[kernels].interpreted
+        warm_up, _ = session.steady(clip, kernels)
         with session.scratch() as folder:
             try:
-                session.writer.write(stacks.measure(subject, folder, session.timeout_s(subject), interpreted))
+                session.writer.write(stacks.measure(subject, folder, session.timeout_s(subject), interpreted, warm_up))
             except EnvironmentFault as fault:
                 session.fault(fault)
                 return
 
 
 def measure_memory(session: Session, pairs: list[Pair]) -> None:
-    """Allocations of the steady state: a few frames tell, they are all alike."""
+    """Allocations of the steady state: those of a mini-GOP tell, all are alike."""
     for (clip, kernels), _ in _within(session, "memory", "memory: allocations", pairs):
-        subject = session.subject(clip, kernels, min(MEMORY_FRAMES, session.frames(clip, kernels)))
-        if subject.frames <= memory.WARM_UP_FRAMES:
+        subject = session.lengths(clip, kernels)[-1]
+        warm_up, frames = session.steady(clip, kernels)
+        if frames <= warm_up:
             said = f"memory: {clip.name} has one frame, its steady state begins with the second; give more --frames"
             session.note("memory", said, {"clips": [clip.name]})
             continue
         with session.scratch() as folder:
-            session.writer.write(*memory.measure(subject, folder, session.timeout_s(subject)))
+            session.writer.write(*memory.measure(subject, folder, session.timeout_s(subject), warm_up, frames))
 
 
 def measure_tiles(session: Session) -> None:
@@ -193,13 +203,12 @@ def measure_tiles(session: Session) -> None:
 def _tiles_subject(session: Session, clip: Clip, kernels: str, seconds: float) -> Subject:
     """The clip on one tile and thread, with as many frames as let all combinations be repeated a few times."""
     combinations = sum(min(count, cores()) for count in TILE_COUNTS)
-    speed = session.speeds[kernels]
-    frame_s = session.frame_s.get((clip.name, kernels), speed.per_pixel_s * clip.width * clip.height)
-    affordable = int((seconds / PLANNED_TILE_ROUNDS / combinations - speed.start_up_s) / frame_s)
-    planned = session.frames(clip, kernels)
-    return session.subject(
-        clip, kernels, planned if session.settings.frames else max(min(affordable, planned), LEAST_TILE_FRAMES)
-    )
+    speed, planned = session.speed(clip, kernels), session.frames(clip, kernels)
+    each_s = seconds / PLANNED_TILE_ROUNDS / combinations
+    affordable = [frames for frames in LENGTHS if frames <= planned and speed.encode_s(clip, frames) <= each_s]
+    least = min(LEAST_TILE_FRAMES, planned)
+    frames = planned if session.settings.frames else max([least, *affordable])
+    return session.without_loading(session.subject(clip, kernels, frames))
 
 
 def _within(session: Session, step: str, title: str, pairs: list[Pair]) -> Iterator[tuple[Pair, float]]:

@@ -9,6 +9,7 @@ from typing import Any
 from workbench.analysis.amdahl import Fit
 from workbench.analysis.compare_runs import Comparison
 from workbench.analysis.findings import Findings, findings
+from workbench.analysis.frames import Kind
 from workbench.analysis.hotspots import Hot
 from workbench.analysis.tiles import TileRow
 from workbench.record import Run
@@ -24,6 +25,7 @@ def summary_json(run: Run) -> dict[str, Any]:
     times = {clip.subject: clip for clip in found.times}
     memory = {clip.subject: clip for clip in found.memory}
     outputs = {clip.subject: clip for clip in found.outputs}
+    frames = {clip.subject: clip.kinds for clip in found.frames}
     clips = []
     for subject in found.encoded:
         output, timed, remembered = outputs.get(subject), times.get(subject), memory.get(subject)
@@ -37,11 +39,13 @@ def summary_json(run: Run) -> dict[str, Any]:
                 "psnr_y_db": output.psnr_y if output else None,
                 "time_per_frame_s": timed.per_frame_s if timed else None,
                 "time_per_frame_interval_s": _ends(timed.interval) if timed else None,
+                "frames_per_s": timed.frames_per_s if timed else None,
                 "start_up_s": timed.start_up_s if timed else None,
                 "max_rss_bytes": int(max(remembered.max_rss_bytes))
                 if remembered and remembered.max_rss_bytes
                 else None,
                 "allocations_per_frame": remembered.allocations_per_frame if remembered else None,
+                "frame_kinds": [_kind_json(kind) for kind in frames.get(subject, ())],
             }
         )
     return {
@@ -52,6 +56,17 @@ def summary_json(run: Run) -> dict[str, Any]:
         "tiles": [_tile_json(row) for row in found.tile_rows if row.speedup is not None],
         "amdahl": _law_json(found.law),
         "report": str(run.folder / REPORT_NAME),
+    }
+
+
+def _kind_json(kind: Kind) -> dict[str, Any]:
+    return {
+        "kind": kind.name,
+        "frames": kind.frames,
+        "hidden": kind.hidden,
+        "bytes": kind.stream_bytes,
+        "time_s": kind.wall_s,
+        "bits": dict(kind.bits),
     }
 
 

@@ -8,26 +8,39 @@ from typing import Any
 from workbench.analysis.amdahl import Fit, Point, predicted_speedup
 from workbench.analysis.chosen import Candidate
 from workbench.analysis.compare_runs import Change
+from workbench.analysis.frames import ClipFrames
 from workbench.analysis.stages import ClipStages
 from workbench.analysis.times import ClipTime
 from workbench.report.columns import scale_of, seconds_column
-from workbench.report.svg import BAD, INK, LINE, MUTED, PAPER, SERIES, canvas, rows_on
+from workbench.report.svg import BAD, INK, LINE, MUTED, PAPER, SERIES, Canvas, canvas, rows_on
 from workbench.stats import median
 
 WIDTH_PX = 860
 _ROW_PX = 26
+_LEGEND_COLUMNS = 7
 CURVE_WORKERS = 16
 # Stages in the order of the flow, with the colour they have in every picture; one not listed comes last, in grey.
 STAGE_COLOURS = {
+    "input": SERIES[6],
+    "lookahead": SERIES[9],
+    "motion": SERIES[10],
     "decision": SERIES[0],
     "reconstruction": SERIES[1],
     "entropy": SERIES[2],
     "rest of the tile": SERIES[7],
     "deblocking": SERIES[3],
     "cdef": SERIES[4],
+    "restoration": SERIES[11],
     "headers": SERIES[5],
-    "input": SERIES[6],
     "output": SERIES[8],
+}
+KIND_COLOURS = {
+    "key": SERIES[1],
+    "layer 0": SERIES[0],
+    "layer 1": SERIES[6],
+    "layer 2": SERIES[2],
+    "layer 3": SERIES[5],
+    "layer 4": SERIES[7],
 }
 
 
@@ -108,6 +121,22 @@ def tile_stages_picture(clip: ClipStages) -> str:
     return _stacked("tile-stages", rows, labels, f"Time of each tile by stage, {unit}", None, mean)
 
 
+def frames_picture(clips: Sequence[ClipFrames], labels: Sequence[str]) -> str:
+    """Left: share of a clip's bytes by kind of frame. Right: share of its time."""
+    size = [{kind.name: 100 * kind.stream_bytes / (clip.stream_bytes or 1) for kind in clip.kinds} for clip in clips]
+    time = [{kind.name: 100 * kind.wall_s / (clip.wall_s or 1) for kind in clip.kinds} for clip in clips]
+    present = {name for row in size for name in row}
+    with canvas("frames", WIDTH_PX, 84 + _ROW_PX * len(clips)) as drawn:
+        left, right = drawn.axes(1, 2, sharey=True)
+        for axes, rows, what in ((left, size, "bytes"), (right, time, "time")):
+            _bars(axes, rows, [name for name in KIND_COLOURS if name in present], KIND_COLOURS)
+            axes.set_xlim(0, 100)
+            axes.set_title(f"Share of the {what} by kind of frame, %")
+        rows_on(left, labels)
+        _legend_below(drawn, left)
+    return drawn.svg
+
+
 def _stacked(
     name: str,
     rows: Sequence[Mapping[str, float]],
@@ -117,31 +146,34 @@ def _stacked(
     mean: float = 0,
 ) -> str:
     order = stage_order(stage for row in rows for stage, value in row.items() if value)
-    with canvas(name, WIDTH_PX, (84 if len(order) <= 7 else 102) + _ROW_PX * len(rows)) as drawn:
+    with canvas(name, WIDTH_PX, (84 if len(order) <= _LEGEND_COLUMNS else 102) + _ROW_PX * len(rows)) as drawn:
         axes = drawn.axes()
-        lefts = [0.0] * len(rows)
-        for stage in order:
-            widths = [row.get(stage, 0.0) for row in rows]
-            axes.barh(
-                range(len(rows)),
-                widths,
-                left=lefts,
-                height=0.66,
-                color=STAGE_COLOURS.get(stage, MUTED),
-                label=stage,
-                edgecolor=PAPER,
-                linewidth=0.6,
-            )
-            lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
+        _bars(axes, rows, order, STAGE_COLOURS)
         rows_on(axes, labels)
         if mean:
             axes.axvline(mean, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        axes.set_xlim(0, end or max(lefts) * 1.02)
+        axes.set_xlim(0, end or max(sum(row.values()) for row in rows) * 1.02)
         axes.set_title(title)
-        drawn.figure.legend(
-            loc="outside lower center", ncols=min(len(order), 7), handlelength=0.9, handleheight=0.9, columnspacing=1.4
-        )
+        _legend_below(drawn, axes)
     return drawn.svg
+
+
+def _bars(axes: Any, rows: Sequence[Mapping[str, float]], order: Sequence[str], colours: Mapping[str, str]) -> None:
+    """A bar for each row, its parts side by side in this order; one without a colour is grey."""
+    lefts = [0.0] * len(rows)
+    for part in order:
+        widths = [row.get(part, 0.0) for row in rows]
+        colour = colours.get(part, MUTED)
+        places = range(len(rows))
+        axes.barh(places, widths, left=lefts, height=0.66, color=colour, label=part, edgecolor=PAPER, linewidth=0.6)
+        lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
+
+
+def _legend_below(drawn: Canvas, axes: Any) -> None:
+    """What the parts of the bars are, under the picture."""
+    parts, names = axes.get_legend_handles_labels()
+    columns = {"handlelength": 0.9, "handleheight": 0.9, "columnspacing": 1.4}
+    drawn.figure.legend(parts, names, loc="outside lower center", ncols=min(len(names), _LEGEND_COLUMNS), **columns)
 
 
 def selection_picture(chosen: Sequence[Candidate], reachable: int) -> str:

@@ -10,6 +10,7 @@ from workbench.analysis.findings import Findings
 from workbench.report.document import Block, Document, Section
 from workbench.report.sections.clips import checks_blocks, selection_blocks
 from workbench.report.sections.common import counted, end_of
+from workbench.report.sections.frames import frames_blocks
 from workbench.report.sections.hot import flame_blocks, functions_blocks
 from workbench.report.sections.overview import machine_blocks, summary_blocks, unknown_blocks
 from workbench.report.sections.scaling import tiles_blocks
@@ -19,6 +20,7 @@ from workbench.report.sections.timing import stages_blocks, times_blocks
 _SECTIONS: tuple[tuple[str, str, Callable[[Findings], list[Block]]], ...] = (
     ("summary", "Summary", summary_blocks),
     ("times", "Times", times_blocks),
+    ("frames", "Frames", frames_blocks),
     ("stages", "Stages", stages_blocks),
     ("functions", "Hottest functions", functions_blocks),
     ("flame", "Flame graph", flame_blocks),

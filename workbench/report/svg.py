@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, LINE, PAPER, BAD = "#1c2128", "#59636e", "#d8dee4", "#fefefe", "#c93c37"
-SERIES = ("#2f6fb7", "#e0862c", "#3c9a68", "#b2569a", "#7b6fd0", "#bd9b1f", "#46a2b4", "#8d98a3", "#94785f")
+SERIES = (
+    "#2f6fb7", "#e0862c", "#3c9a68", "#b2569a", "#7b6fd0", "#bd9b1f", "#46a2b4", "#8d98a3", "#94785f",
+    "#6f8a3c", "#a8552d", "#4d55a8",
+)  # fmt: skip
 PALETTE = {INK: "ink", MUTED: "muted", LINE: "line", PAPER: "paper", BAD: "bad"} | {
     colour: f"series-{at}" for at, colour in enumerate(SERIES, 1)
 }
@@ -26,6 +29,7 @@ DARK = {
     "ink": "#e6edf3", "muted": "#9aa5b1", "line": "#30363d", "paper": "#0f1318", "bad": "#f47067",
     "series-1": "#5b9be6", "series-2": "#f0a050", "series-3": "#57b884", "series-4": "#d07ab8",
     "series-5": "#9a8ff0", "series-6": "#d9b93f", "series-7": "#64c0d2", "series-8": "#8b949e", "series-9": "#b89a80",
+    "series-10": "#9dba66", "series-11": "#d98c62", "series-12": "#8a91e0",
 }  # fmt: skip
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",

@@ -8,6 +8,7 @@ from typing import Any
 from workbench import units
 from workbench.analysis.amdahl import Fit
 from workbench.analysis.findings import Findings
+from workbench.analysis.frames import added_up
 from workbench.analysis.hotspots import Agreement, name_and_place
 from workbench.analysis.memory import ClipMemory
 from workbench.analysis.tiles import TileRow
@@ -24,6 +25,7 @@ def sentences(found: Findings) -> list[str]:
     parts = (
         _judged(found),
         _timed(found),
+        _framed(found),
         _hot(found),
         _scaled(found),
         _remembered(found),
@@ -98,7 +100,20 @@ def _timed(found: Findings) -> str:
     which = f", slowest {slowest.subject.clip}" if len(timed) > 1 else ""
     kernels = f" with kernel set {slowest.subject.kernels}" if slowest.subject.kernels else ""
     per_frame = _range([clip.per_frame_s for clip in timed], units.seconds)
-    return f"**{rates} frames a second**{kernels} ({per_frame} a frame{which}){start}."
+    return f"**{rates} frames a second** over whole videos{kernels} ({per_frame} a frame{which}){start}."
+
+
+def _framed(found: Findings) -> str:
+    kinds = added_up(found.frames)
+    total_bytes, total_s = sum(kind.stream_bytes for kind in kinds), sum(kind.wall_s for kind in kinds)
+    if len(kinds) < 2 or not total_bytes or not total_s:
+        return ""
+    shares = [
+        f"{'key frames' if kind.name == 'key' else kind.name} {units.percent(kind.stream_bytes / total_bytes)} of the bytes "
+        f"and {units.percent(kind.wall_s / total_s)} of the time"
+        for kind in kinds
+    ]
+    return f"By kind of frame: {'; '.join(shares)}."
 
 
 def _hot(found: Findings) -> str:

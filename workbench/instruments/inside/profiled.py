@@ -1,14 +1,14 @@
 """The encoder's command line with py-spy on its steady state, and a map of the compiled functions.
 
-python -m workbench.instruments.inside.profiled SYMBOLS.json SECONDS SAMPLER... -- ENCODER_ARGUMENT... SAMPLER is a
-command line that samples the process whose id is put at its end until it is interrupted; none with --warm. The first
-frame warms up; then the clip's pictures are encoded again and again until SECONDS have gone by, so that a short clip
-gives as many samples as a long one. SYMBOLS.json is a list of [address, size, name, wrapper].
+python -m workbench.instruments.inside.profiled SYMBOLS.json SECONDS WARM_UP SAMPLER... -- ENCODER_ARGUMENT... SAMPLER is a
+command line that samples the process whose id is put at its end until it is interrupted; none with --warm. It begins
+behind the first WARM_UP packets; the clip's pictures are encoded forwards and backwards until SECONDS have gone by from
+there, so that a short clip gives as many samples as a long one. With 0 SECONDS the clip is encoded once. SYMBOLS.json is a
+list of [address, size, name, wrapper].
 """
 
 from __future__ import annotations
 
-import copy
 import ctypes
 import dataclasses
 import gc
@@ -19,10 +19,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from workbench.instruments.inside import jit
+from workbench.instruments.inside.repeated import back_and_forth
 
 _PR_SET_PTRACER = 0x59616D61
 _ANY_PROCESS = ctypes.c_ulong(-1)
@@ -55,29 +57,22 @@ class Sampler:
             self._process.communicate()
 
 
-def repeated(pictures: Iterable[Any], seconds: float) -> Iterator[Any]:
-    """All pictures once, then from the first again until `seconds` have gone by since the second was asked for."""
-    kept: list[Any] = []
-    ends = 0.0
-    for picture in pictures:
-        if len(kept) == 1:
-            ends = time.monotonic() + seconds
-        kept.append(copy.deepcopy(picture))  # its owner reuses it
-        yield picture
-    while kept and time.monotonic() < ends:
-        yield kept[0]
-        kept.append(kept.pop(0))
-
-
-def sampled(encode: Callable[..., Iterator[Any]], sampler: Sampler, seconds: float) -> Callable[..., Iterator[Any]]:
-    """`encode` with the sampler on from behind the first packet to the last one."""
+def sampled(
+    encode: Callable[..., Iterator[Any]], sampler: Sampler, seconds: float, warm_up: int
+) -> Callable[..., Iterator[Any]]:
+    """`encode` with the sampler on behind the first `warm_up` packets, for `seconds`, which end the encode; with 0 of them,
+    to the last packet of the clip."""
 
     def encode_sampled(pictures: Iterable[Any], *arguments: Any) -> Iterator[Any]:
-        packets = encode(repeated(pictures, seconds), *arguments)
-        yield next(packets)
+        packets = encode(back_and_forth(pictures) if seconds else pictures, *arguments)
+        yield from islice(packets, warm_up)
         gc.collect()  # what loading compiled code left behind is no part of the steady state
         sampler.start()
-        yield from packets
+        ends = time.monotonic() + seconds
+        for packet in packets:
+            yield packet
+            if seconds and time.monotonic() >= ends:
+                break  # the frames that are planned already are not waited for
         sampler.stop()
 
     return encode_sampled
@@ -87,12 +82,12 @@ def main() -> int:
     """Encode, write the map, return the encoder's exit status."""
     words = sys.argv[1:]
     cut = words.index("--")
-    symbols, seconds, *sampler = words[:cut]
+    symbols, seconds, warm_up, *sampler = words[:cut]
     jit.keep_frame_pointers()
     from encoder import stream  # behind the frame pointers: the encoder compiles as it loads
 
     if sampler:
-        stream.encode = sampled(stream.encode, Sampler(sampler), float(seconds))
+        stream.encode = sampled(stream.encode, Sampler(sampler), float(seconds), int(warm_up))
     from encoder.cli import main as encode
 
     status = encode(words[cut + 1 :])

@@ -25,8 +25,8 @@ def times_blocks(found: Findings) -> list[Block]:
     svg = pictures.times_picture(found.times, labels)
     return [
         Text(
-            "Whole encodes, each a process of its own, at two lengths in random order: their difference is the time of "
-            "the frames between them, what is left is start-up."
+            "Whole encodes, each a process of its own: the clip, and 8x8 samples of it, in random order. The difference is the "
+            "time of a whole video, key frames and all, by its frames; what is left is start-up."
         ),
         Picture("times", svg, "Time per frame of every repetition, by clip", caption),
         _times_table(found.times, labels),
@@ -84,12 +84,13 @@ def _warm_up(found: Findings) -> list[Block]:
 
 
 def _whole_encodes(found: Findings) -> list[Block]:
-    """The raw samples: whole processes at each length."""
+    """The raw samples: whole processes, of clips and of next to nothing."""
     processor = {_place(record): record.values for record in found.run.select(metric="cpu")}
     rows = tuple(
         (
             str(record.subject.get("clip", "")),
             str(record.subject.get("kernels", "")),
+            f"{record.subject.get('width', MISSING)}x{record.subject.get('height', MISSING)}",
             str(record.subject.get("frames", MISSING)),
             number(_busy(record, processor.get(_place(record), ())), 2),
             "  ".join(f"{value:.3f}" for value in record.values),
@@ -98,12 +99,19 @@ def _whole_encodes(found: Findings) -> list[Block]:
     )
     if not rows:
         return []
-    columns = (words("clip"), words("set"), Column("frames"), Column("CPU / wall"), words("wall seconds, as taken"))
+    columns = (
+        words("clip"),
+        words("set"),
+        words("size"),
+        Column("frames"),
+        Column("CPU / wall"),
+        words("wall seconds, as taken"),
+    )
     return [Details("Raw samples: every whole encode", (Table(columns, rows),))]
 
 
 def _place(record: Record) -> tuple[object, ...]:
-    return tuple(record.subject.get(key) for key in ("clip", "kernels", "frames", "tiles", "threads"))
+    return tuple(record.subject.get(key) for key in ("clip", "kernels", "width", "frames", "tiles", "threads"))
 
 
 def _busy(wall: Record, cpu: tuple[float, ...]) -> float | None:

@@ -50,7 +50,7 @@ def encode(options):
         pictures = pictures[:-1]
     options.threads = max(options.threads, 1)
     start_up_s = time.perf_counter() - PROCESS_BEGAN
-    frames = [frame(index, wall_s, options) for index, wall_s in stream.encode(pictures, options)]
+    frames = in_coding_order([frame(index, wall_s, options) for index, wall_s in stream.encode(pictures, options)])
     packets = svt_av1(pictures, width, height)
     if FAULT == "sets" and options.kernels == "numpy":
         packets[0] += b"\0"
@@ -68,7 +68,7 @@ def encode(options):
         }
         total |= {"psnr_of_mean_mse": [40.0, 41.0, 42.0], "mean_psnr": [40.5, 41.5, 42.5]}
         stats = {
-            "schema": 1,
+            "schema": 2,
             "interpreted": options.kernels != "numba",
             "tiles": {"cols": cols, "rows": rows, "count": cols * rows},
         }
@@ -76,15 +76,46 @@ def encode(options):
 
 
 def frame(index, wall_s, options):
-    tiles = 1 << (options.tile_cols_log2 + options.tile_rows_log2)
+    """Key frame, then pairs of a hidden base and the leaf before it; a frame at the end is a base that is shown at once."""
+    count = 1 << (options.tile_cols_log2 + options.tile_rows_log2)
     stages = {
-        "decision": 0.6 * wall_s / tiles,
-        "reconstruction": 0.2 * wall_s / tiles,
-        "entropy": 0.05 * wall_s / tiles,
+        "decision": 0.6 * wall_s / count,
+        "reconstruction": 0.2 * wall_s / count,
+        "entropy": 0.05 * wall_s / count,
     }
-    tile = [{"index": n, "bytes": 10, "wall_s": 0.9 * wall_s / tiles, "stages_s": stages} for n in range(tiles)]
-    serial = {"tiles": 0.9 * wall_s, "deblocking": 0.04 * wall_s, "cdef": 0.03 * wall_s, "headers": 0.01 * wall_s}
-    return {"index": index, "wall_s": wall_s, "stages_s": serial, "tiles": tile}
+    tiles = [{"index": n, "bytes": 10, "wall_s": 0.05 * wall_s / count} for n in range(count)]
+    if options.probe:
+        tiles = [tile | {"stages_s": stages} for tile in tiles]
+    serial = {"lookahead": 0.01, "motion": 0.02, "deblocking": 0.02, "cdef": 0.02, "restoration": 0.01, "headers": 0.01}
+    in_tiles = {"tiles": 0.85, "entropy": 0.05}
+    is_leaf = index % 2 == 1
+    figures = {
+        "display_index": index,
+        "type": "inter" if index else "key",
+        "layer": 1 if is_leaf else 0,
+        "mini_gop": 2 if index else 1,
+        "shown": is_leaf or index == 0,
+        "quantizer": 100 + 10 * is_leaf,
+        "bytes": 100 if is_leaf else 200,
+        "bits": {"mode": 300.0, "motion": 100.0 * (index > 0), "coefficients_y": 400.0},
+        "block_sizes": {"16x16": 0.25, "64x64": 0.75},
+        "modes": {"NEWMV" if index else "DC": 1.0},
+        "wall_s": wall_s,
+        "stages_s": {stage: share * wall_s for stage, share in (serial | in_tiles).items()},
+        "tiles": tiles,
+    }
+    return figures | ({"mse": [6.5, 5.2, 4.1], "psnr": [40.0, 41.0, 42.0]} if options.psnr else {})
+
+
+def in_coding_order(frames):
+    """A hidden frame comes before the one that is shown before it; without a leaf before it, the last one is no hidden one."""
+    ordered = frames[:1]
+    for leaf in range(1, len(frames), 2):
+        pair = frames[leaf : leaf + 2]
+        if len(pair) == 1:
+            pair[0] |= {"layer": 0, "mini_gop": 1, "bytes": 200, "quantizer": 100}
+        ordered += reversed(pair)
+    return ordered
 
 
 def read_y4m(path, limit):
