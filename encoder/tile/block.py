@@ -45,7 +45,7 @@ from encoder.tile.modes import (
     write_intra_modes,
     write_tx_type,
 )
-from encoder.tile.mv_stack import find_mv_stack, mode_of_list, pred_mv
+from encoder.tile.mv_stack import find_mv_stack, last_ref_mv_idx, mode_of_list, pred_mv
 from encoder.tile.predict import predict, read_edges, smooth_neighbour
 from encoder.tile.rdoq import optimize_levels
 from encoder.tile.stress import draw_levels
@@ -375,6 +375,7 @@ def code_block(k, t, mi_row, mi_col, block_size, quantize, cdef_choice):
     if t.is_inter[info]:
         ref_0, ref_1 = int64(t.ref_frame_0[info]), int64(t.ref_frame_1[info])
         find_mv_stack(t, int64(0), mi_row, mi_col, block_size, ref_0, ref_1)
+        _assign_mv(t, mi_row, mi_col, block_size)
     any_coefs = False
     if t.skip_mode[info]:
         reconstruct_block(k, t, mi_row, mi_col, block_size, int64(0))
@@ -387,6 +388,28 @@ def code_block(k, t, mi_row, mi_col, block_size, quantize, cdef_choice):
     if t.probe:
         t.spans[RECONSTRUCTION] += reconstructed - began
         t.spans[ENTROPY] += clock() - reconstructed
+
+
+def _assign_mv(t, mi_row, mi_col, block_size):
+    """Motion vectors that are not new ones come from the stack (assign_mv, spec 5.11.26), whatever the search saw there."""
+    info = info_at(t, mi_row, mi_col)
+    mode = int64(t.y_mode[info])
+    ref_mv_idx = min(int64(t.ref_mv_idx[info]), last_ref_mv_idx(t, int64(0), mode))
+    row_0, col_0 = int64(t.mv_row_0[info]), int64(t.mv_col_0[info])
+    row_1, col_1 = int64(t.mv_row_1[info]), int64(t.mv_col_1[info])
+    if mode_of_list(mode, 0) != NEWMV:
+        row_0, col_0 = pred_mv(t, int64(0), mode, ref_mv_idx, 0)
+    if t.ref_frame_1[info] > INTRA_FRAME and mode_of_list(mode, 1) != NEWMV:
+        row_1, col_1 = pred_mv(t, int64(0), mode, ref_mv_idx, 1)
+    size4 = block_4x4s(block_size)
+    for row in range(size4):
+        at = info_at(t, mi_row + row, mi_col)
+        for i in range(at, at + size4):
+            t.ref_mv_idx[i] = ref_mv_idx
+            t.mv_row_0[i] = row_0
+            t.mv_col_0[i] = col_0
+            t.mv_row_1[i] = row_1
+            t.mv_col_1[i] = col_1
 
 
 def set_tx_size(t, mi_row, mi_col, block_size, tx_size):

@@ -77,7 +77,7 @@ from encoder.tile.inter_modes import (
 )
 from encoder.tile.inter_predict import prepare_prediction, put_prediction
 from encoder.tile.intra_search import try_chroma, try_luma, visible_sse
-from encoder.tile.modes import max_tx_size, skip_cdf, tx_set, tx_type_rate
+from encoder.tile.modes import max_tx_size, skip_cdf, tx_set, tx_type_rate, tx_type_symbol
 from encoder.tile.motion_search import (
     clamp_col,
     clamp_row,
@@ -528,6 +528,8 @@ def _best_inter_tx_type(k, t, x, y, tx_size, mode):
             tx_type = int64(IDTX)
         elif attempt > 4:
             tx_type = int64(attempt - 1)
+        if tx_type_symbol(tx_set(t, tx_size, 1), tx_type, 1) < 0:
+            continue
         k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
         eob = quantize_coefs(k, t, int64(0), tx_size, tx_type, levels)
         if eob == 0:

@@ -4,8 +4,9 @@ A tile is coded in two steps. The walk adapts CDFs and records each symbol as a 
 the frame's filters have been chosen, walk.finish_tile narrows the range token by token; where a marker stands it codes what
 only now is known: the CDEF index of a 64x64 area, the loop restoration of a superblock.
 
-A token holds, from the lowest bit: `above` and `below` (16 bits each), the symbols left (8), the syntax class (8). A marker
-has above = 0 and its position in the place of `below`.
+A token holds, from the lowest bit: `above` and `below` (16 bits each; both may be 0, for a symbol that adaptation has made
+impossible and the coder has not), the symbols left (8), the syntax class (8). A marker has bit 48 set, its position in the place
+of `below` and its kind in that of the symbols left.
 
 State in t.coder: LOW (bits not yet out), RANGE, COUNT (bits in LOW beyond the next byte, minus 16), OFFSET (bytes out),
 TOKENS (recorded, and counted beyond the room in t.tokens), CLASS (of the next tokens). Bytes wait in t.out as 16-bit values
@@ -26,6 +27,7 @@ SYNTAX_CLASSES = ("partition", "mode", "intra", "reference", "motion", "transfor
 CLASS_PARTITION, CLASS_MODE, CLASS_INTRA, CLASS_REFERENCE, CLASS_MOTION = range(5)
 CLASS_TRANSFORM, CLASS_COEFFICIENTS_Y, CLASS_COEFFICIENTS_UV, CLASS_FILTER = range(5, 9)
 
+MARKER = 1 << 48
 MARKER_CDEF, MARKER_RESTORATION = range(2)
 """What walk.finish_tile puts in: the cdef_idx of a 64x64 area; the restoration units that begin in a superblock."""
 
@@ -52,15 +54,19 @@ def syntax_class(t, number):
 
 def _record(t, above, below, symbols_left):
     """Append a token: _narrow's arguments and the class."""
+    _append(t, above | (below << 16) | (symbols_left << 32) | (t.coder[CLASS] << 40))
+
+
+def _append(t, token):
     at = t.coder[TOKENS]
     if at < len(t.tokens):
-        t.tokens[at] = above | (below << 16) | (symbols_left << 32) | (t.coder[CLASS] << 40)
+        t.tokens[at] = token
     t.coder[TOKENS] = at + 1
 
 
 def record_marker(t, kind, position):
     """Append a marker: here walk.finish_tile puts in what the frame's filters have decided."""
-    _record(t, int64(0), position, int64(kind))
+    _append(t, MARKER | (position << 16) | (int64(kind) << 32))
 
 
 def _narrow(t, above, below, symbols_left):
@@ -163,7 +169,7 @@ def code_tokens(t, first, end):
 
 def is_marker(token):
     """Whether a token is a marker."""
-    return token & 0xFFFF == 0
+    return token & MARKER != 0
 
 
 def marker_kind(token):

@@ -135,6 +135,13 @@ def test_tokens_beyond_the_room_are_counted_and_not_written() -> None:
     assert t.tokens.size == 8
 
 
+def test_an_impossible_symbol_is_no_marker() -> None:
+    t = coder(CDFS.copy())
+    symbol.write_unadapted_bool(t, 32768, 1)  # what forced splits come to where all partitions but one have died out
+    assert not symbol.is_marker(int(t.tokens[0]))
+    assert Decoder(written(t)).symbol([32768, 32768, 0], adapt=False) == 1
+
+
 def test_a_token_takes_15_bits_at_most() -> None:
     t = coder(CDFS.copy(), room=4096)
     for _ in range(1000):
