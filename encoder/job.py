@@ -83,7 +83,7 @@ def warm(options: argparse.Namespace, progress: Progress) -> str:
 
 def encode_files(options: argparse.Namespace, progress: Progress) -> str:
     """Encode the input into the outputs that the options name; returns the line to print."""
-    account = Account()
+    account = Account(keep_frames=options.stats is not None)
     with Outputs(options.overwrite) as outputs, ExitStack() as inputs:
         if options.stress is None:
             source = open_input(options.input, inputs)
@@ -188,16 +188,19 @@ class Sink:
 class Account:
     """What one run has spent and got so far.
 
-    frames              per coded frame, what the encoder says of it, and its error against the source where that is measured
+    frames              per coded frame, what the encoder says of it, and its error against the source where that is measured;
+                        kept only where asked for, for they are 1 to 2 KB each
     shown, bytes        temporal units, each of which shows a picture, and their bytes
     input_s, output_s   seconds spent on reading and writing
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep_frames: bool) -> None:
         now = time.perf_counter()
         self._process_began = now - _process_age_s()
         self._frames_began = now
         self._hidden: dict[int, dict[str, Any]] = {}  # frames whose pictures have not been shown, by display index
+        self._errors: list[list[float]] = []
+        self._keep_frames = keep_frames
         self.frames: list[dict[str, Any]] = []
         self.shown = self.bytes = 0
         self.input_s = self.output_s = 0.0
@@ -235,12 +238,14 @@ class Account:
         self.bytes += len(packet.data)
         for stats in packet.frames:
             frame = dict(stats)
-            self.frames.append(frame)
+            if self._keep_frames:
+                self.frames.append(frame)
             self._hidden[frame["display_index"]] = frame
         shown = self._hidden.pop(packet.pts, None)
         if measure and shown is not None:
             shown["mse"] = quality.mse(packet.source, packet.reconstruction)
             shown["psnr"] = [quality.psnr(error) for error in shown["mse"]]
+            self._errors.append(shown["mse"])
 
     def figures(
         self, options: argparse.Namespace, config: EncoderConfig, kernels: "KernelSet", compile_s: float
@@ -248,9 +253,8 @@ class Account:
         """Everything that --stats writes."""
         total: dict[str, Any] = {"frames": self.shown, "bytes": self.bytes}
         if config.psnr:
-            errors = [frame["mse"] for frame in self.frames]
-            total["psnr_of_mean_mse"] = quality.psnr_of_mean_mse(errors)
-            total["mean_psnr"] = quality.mean_psnr(errors)
+            total["psnr_of_mean_mse"] = quality.psnr_of_mean_mse(self._errors)
+            total["mean_psnr"] = quality.mean_psnr(self._errors)
         tiling = config.tiling
         total |= {
             "wall_s": time.perf_counter() - self._process_began,

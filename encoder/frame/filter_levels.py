@@ -12,7 +12,6 @@ from encoder.intmath import clip3, round2
 from encoder.tables import table
 
 MAX_LOOP_FILTER = 63
-SMALL_PICTURE = 352 * 288
 _DC_QLOOKUP: list[int] = table("dc_qlookup")[0].tolist()
 _AC_QLOOKUP: list[int] = table("ac_qlookup")[0].tolist()
 CDEF_SCALE = 10**13
@@ -37,17 +36,8 @@ def ac_q(q_idx: int) -> int:
 
 
 def loop_filter_levels(base_q_idx: int) -> tuple[int, int, int, int]:
-    """loop_filter_level of a key frame: luma vertical edges, luma horizontal edges, U, V; 0 is off."""
-    return _levels_of_luma(clip3(0, MAX_LOOP_FILTER, round2(ac_q(base_q_idx) * 17563 - 421574, 18)))
-
-
-def inter_loop_filter_levels(base_q_idx: int, luma_samples: int) -> tuple[int, int, int, int]:
-    """loop_filter_level of an inter frame; small pictures (luma_samples is width times height) are filtered less."""
-    slope = 6017 if luma_samples <= SMALL_PICTURE else 12034
-    return _levels_of_luma(clip3(0, MAX_LOOP_FILTER, round2(ac_q(base_q_idx) * slope + 650707, 18)))
-
-
-def _levels_of_luma(luma: int) -> tuple[int, int, int, int]:
+    """loop_filter_level of a frame: luma vertical edges, luma horizontal edges, U, V; 0 is off."""
+    luma = clip3(0, MAX_LOOP_FILTER, round2(ac_q(base_q_idx) * 17563 - 421574, 18))
     return luma, luma, luma // 2, luma // 2
 
 

@@ -181,6 +181,8 @@ class FrameEncoder:
         job = self._begin(source.picture, plan, choices)
         self._pyramids[job.buffer] = source.pyramid
         with _timed(result.stages_s, "motion"):
+            if job.header.use_ref_frame_mvs:
+                self._code.estimate_motion_field(self._motion_view(job))
             job.search_view = self._search_view(job)
         with _timed(result.stages_s, "tiles"):
             self._each_tile(partial(self._encode_tile, job))
@@ -258,10 +260,7 @@ class FrameEncoder:
             if primary == PRIMARY_REF_NONE
             else references.load_cdfs(plan.ref_frame_idx[primary])
         )
-        job = _Job(source, plan, choices, header, references.take_buffer(), cdfs, skip_mode or (0, 0))
-        if header.use_ref_frame_mvs:
-            self._code.estimate_motion_field(self._motion_view(job))
-        return job
+        return _Job(source, plan, choices, header, references.take_buffer(), cdfs, skip_mode or (0, 0))
 
     def _each_tile(self, work: Callable[[int], Any]) -> list[Any]:
         run = self._threads.map if self._threads is not None else map
@@ -269,7 +268,7 @@ class FrameEncoder:
 
     def _encode_tile(self, job: _Job, index: int) -> None:
         """Decide and reconstruct a tile; its symbols are left in its memory."""
-        memory = self._memory[index]
+        began, memory = time.perf_counter(), self._memory[index]
         memory["spans"][:] = 0
         tile = self._tile(index, job)
         self._code.encode_tile(self._kernels, tile)
@@ -279,12 +278,14 @@ class FrameEncoder:
             tile = self._tile(index, job)
             self._code.encode_tile(self._kernels, tile)
         job.tiles[index] = tile
+        job.tiles_s[index] = time.perf_counter() - began
 
     def _finish_tile(self, job: _Job, index: int) -> tuple[bytes, dict[str, Any]]:
         """The bytes of a tile, and its figures."""
         began, memory, tile = time.perf_counter(), self._memory[index], job.tiles[index]
         size = self._code.finish_tile(self._kernels, tile, _log2(len(job.cdef)))
-        figures: dict[str, Any] = {"index": index, "bytes": int(size), "wall_s": time.perf_counter() - began}
+        wall_s = job.tiles_s[index] + time.perf_counter() - began
+        figures: dict[str, Any] = {"index": index, "bytes": int(size), "wall_s": wall_s}
         if self.config.probe:
             ticks = memory["spans"].tolist()
             figures["stages_s"] = {stage: ticks[i] / self._ticks_per_s for i, stage in enumerate(probe.STAGES)}
@@ -487,6 +488,7 @@ class _Job:
     skip_mode_frame: tuple[int, int]
     cdef: tuple[CdefStrengths, ...] = ()
     tiles: dict[int, Tile] = field(default_factory=dict)
+    tiles_s: dict[int, float] = field(default_factory=dict)
     search_view: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -130,10 +130,13 @@ def _code_partition(k, t, mi_row, mi_col, level, cdef_choice):
 
 
 def _code_decided(k, t, mi_row, mi_col, block_size, cdef_choice):
-    quantize = int64(1)
     if t.stress:
         draw_block(t, mi_row, mi_col, block_size)
         quantize = int64(2 if draw(t, 5) else 0)
+    else:
+        # Where the search found no residual worth its bits, there is to be none.
+        info = info_at(t, mi_row, mi_col)
+        quantize = int64(0 if t.is_inter[info] and t.skip[info] else 1)
     code_block(k, t, mi_row, mi_col, block_size, quantize, cdef_choice)
 
 

@@ -1,4 +1,4 @@
-"""The choice of deblocking levels, and the levels that it begins with."""
+"""The choice of deblocking levels."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,6 @@ import pytest
 from encoder.compiled import compiled
 from encoder.frame import deblock_search, filters
 from encoder.frame.deblock_search import _descend, search_loop_filter_levels
-from encoder.frame.filter_levels import inter_loop_filter_levels
 from encoder.frame.filters import FilterView
 from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
@@ -110,11 +109,3 @@ def test_the_way_down_ends_near_the_lowest_point_and_tries_no_level_twice(start:
     assert abs(_descend(error, start) - best) <= deblock_search.STEPS[-1] // 2 + 1
     assert len(tried) == len(set(tried))
     assert all(0 <= level <= 63 for level in tried)
-
-
-def test_inter_levels_rise_with_the_quantizer_and_the_size() -> None:
-    large, small = ([inter_loop_filter_levels(q, size) for q in range(256)] for size in (1280 * 720, 352 * 288))
-    for levels in (large, small):
-        assert levels == sorted(levels)
-        assert all(luma == also and u == v == luma // 2 for luma, also, u, v in levels)
-    assert large[255] == (63, 63, 31, 31) and all(a >= b for a, b in zip(large, small, strict=True))
