@@ -26,6 +26,8 @@ class SearchEffort:
     pair_modes        how many of the modes of a pair are tried
     inter_tx_types    how many transform types are tried up to 16x16
     intra_shift       intra prediction is tried from a SATD of 8 / 2**intra_shift steps a sample on
+    fitted_vectors    1: where between samples a vector points is found by a parabola through the costs of whole samples, and
+                      searched for the best candidate alone; 0: it is searched for every reference
     split_eob         a 16x16 block is split if its luma has at least so many coefficients
     skip_split_rate   a block without coefficients is split if it costs more than so many 1/512 bit
     """
@@ -42,6 +44,7 @@ class SearchEffort:
     pair_modes: int
     inter_tx_types: int
     intra_shift: int
+    fitted_vectors: int
     split_eob: int
     skip_split_rate: int
 
@@ -78,7 +81,7 @@ FAST = SpeedPreset(
     search=SearchEffort(
         flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5, rdoq_limit=16,
         smallest_level=1, coded_candidates=1, near_vectors=1,
-        pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=2, split_eob=12, skip_split_rate=8192,
+        pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=2, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
     ),
     references=2, cdef="fast", temporal_filter=True, switchable_filter=False, use_ref_frame_mvs=True,
     high_precision_below=0, restoration="fast", restored_layers=0, deblock_search=False,
@@ -87,7 +90,7 @@ MEDIUM = SpeedPreset(
     search=SearchEffort(
         flat_divisor=8, busy_factor=2, good_shift=6, close_shift=4, rdoq_limit=16,
         smallest_level=1, coded_candidates=2, near_vectors=2,
-        pairs=2, pair_modes=4, inter_tx_types=2, intra_shift=2, split_eob=6, skip_split_rate=6144,
+        pairs=2, pair_modes=4, inter_tx_types=2, intra_shift=2, fitted_vectors=0, split_eob=6, skip_split_rate=6144,
     ),
     references=4, cdef="medium", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,
     high_precision_below=100, restoration="fast", restored_layers=5, deblock_search=False,
@@ -96,7 +99,7 @@ THOROUGH = SpeedPreset(
     search=SearchEffort(
         flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, rdoq_limit=16,
         smallest_level=1, coded_candidates=3, near_vectors=3,
-        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=3, split_eob=2, skip_split_rate=4096,
+        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=3, fitted_vectors=0, split_eob=2, skip_split_rate=4096,
     ),
     references=4, cdef="thorough", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,
     high_precision_below=128, restoration="medium", restored_layers=5, deblock_search=False,

@@ -79,8 +79,11 @@ from encoder.tile.inter_predict import prepare_prediction, put_prediction
 from encoder.tile.intra_search import try_chroma, try_luma, visible_sse
 from encoder.tile.modes import max_tx_size, skip_cdf, tx_set, tx_type_rate, tx_type_symbol
 from encoder.tile.motion_search import (
+    HALF,
+    QUARTER,
     clamp_col,
     clamp_row,
+    fit_fraction,
     fraction_satd,
     search_fractions,
     search_whole_samples,
@@ -191,6 +194,8 @@ def _rank_candidates(k, t, mi_row, mi_col, block_size):
                     wanted = (i == first and j == second) or (i == second and j == first)
                 if wanted and is_codable_pair(ref_0, ref_1):
                     _rank_pair(k, t, mi_row, mi_col, block_size, ref_0, ref_1, base_rate)
+    if t.fitted_vectors:
+        _search_best_vector(k, t, mi_row, mi_col, block_size)
     _rank_filters(k, t, mi_row, mi_col, block_size)
     count = int64(0)
     while count < MAX_CANDIDATES and t.choice[FIRST_CANDIDATE + count * CHOICE_WORDS + COST] < NO_COST:
@@ -315,10 +320,13 @@ def _search_new(k, t, x, y, n, block_size, i, stack, best_row, best_col):
         if new_cost < cost:
             start_row, start_col, cost = row, col, new_cost
     row, col, cost = search_whole_samples(k, t, x, y, n, ref, start_row, start_col, cost, pred_row, pred_col)
-    row, col = row * 8, col * 8
-    satd = fraction_satd(k, t, x, y, n, ref, row, col)
-    cost = satd_cost(t, satd, mv_rate(t, row - pred_row, col - pred_col))
-    row, col, cost = search_fractions(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col)
+    if t.fitted_vectors:
+        row, col, cost = fit_fraction(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col)
+    else:
+        row, col = row * 8, col * 8
+        satd = fraction_satd(k, t, x, y, n, ref, row, col)
+        cost = satd_cost(t, satd, mv_rate(t, row - pred_row, col - pred_col))
+        row, col, cost = search_fractions(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col, int64(HALF))
     t.new_mv[(level * 8 + ref) * 2] = row
     t.new_mv[(level * 8 + ref) * 2 + 1] = col
     return row, col
@@ -366,6 +374,30 @@ def _rank_pair(k, t, mi_row, mi_col, block_size, ref_0, ref_1, base_rate):
         satd = _pair_satd(k, t, x, y, n, ref_0, ref_1, row_0, col_0, row_1, col_1, interp_filter)
         cost = satd_cost(t, satd, mode_rate)
         _offer(t, cost, mode_rate, mode, ref_0, ref_1, row_0, col_0, row_1, col_1, ref_mv_idx, interp_filter)
+
+
+def _search_best_vector(k, t, mi_row, mi_col, block_size):
+    """Search quarters of a sample around the best candidate, where its vector is a new one."""
+    c = int64(FIRST_CANDIDATE)
+    if t.choice[c + Y_MODE] != NEWMV:
+        return
+    x, y, n, level = mi_col * 4, mi_row * 4, 4 * block_4x4s(block_size), block_size // 3
+    ref, row, col = t.choice[c + REF_0], t.choice[c + MV_ROW_0], t.choice[c + MV_COL_0]
+    stack = int64(0)
+    for i in range(len(t.search_refs)):
+        if t.search_refs[i] == ref:
+            stack = int64(i) * MV_STACK_WORDS
+    pred_row, pred_col = pred_mv(t, stack, int64(NEWMV), t.choice[c + REF_MV_IDX], 0)
+    other_rate = t.choice[c + RATE] - mv_rate(t, row - pred_row, col - pred_col)
+    other_cost = satd_cost(t, int64(0), other_rate)
+    cost = t.choice[c + COST] - other_cost
+    row, col, cost = search_fractions(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col, int64(QUARTER))
+    t.choice[c + MV_ROW_0] = row
+    t.choice[c + MV_COL_0] = col
+    t.choice[c + RATE] = other_rate + mv_rate(t, row - pred_row, col - pred_col)
+    t.choice[c + COST] = cost + other_cost
+    t.new_mv[(level * 8 + ref) * 2] = row
+    t.new_mv[(level * 8 + ref) * 2 + 1] = col
 
 
 def _rank_filters(k, t, mi_row, mi_col, block_size):

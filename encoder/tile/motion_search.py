@@ -13,8 +13,10 @@ from encoder.tile.inter_predict import put_prediction
 
 OUTSIDE = 8
 """So many samples a searched block may lie beyond the picture."""
-COARSEST_STEP = 4
-"""Of the search on whole samples, around its start."""
+LARGEST_BLOCK_STEP = 4
+"""Of the search on whole samples, around its start, in 64x64 blocks; smaller ones begin where larger ones have been."""
+HALF, QUARTER = 4, 2
+"""Of a sample, in 1/8."""
 MOVES = 12
 """How often a search may go on in one step size."""
 
@@ -43,17 +45,22 @@ def clamp_col(t, x, n, col):
 
 
 def search_whole_samples(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col):
-    """Descend from (row, col), in samples, in ever smaller diamonds; gives row, col, cost."""
-    step = int64(COARSEST_STEP)
+    """Descend from (row, col), in samples, in ever smaller diamonds; gives row, col, cost.
+
+    t.around holds the costs around the end: below, above, right, left.
+    """
+    step = int64(LARGEST_BLOCK_STEP if n == 64 else 1)
     while step > 0:
         for _ in range(MOVES):
             best_row, best_col = row, col
             for side in range(4):
                 new_row = row + (step if side == 0 else -step if side == 1 else int64(0))
                 new_col = col + (step if side == 2 else -step if side == 3 else int64(0))
+                t.around[side] = cost
                 if new_row != clamp_row(t, y, n, new_row) or new_col != clamp_col(t, x, n, new_col):
                     continue
                 new_cost = whole_sample_cost(k, t, x, y, n, ref, new_row, new_col, pred_row, pred_col)
+                t.around[side] = new_cost
                 if new_cost < cost:
                     cost, best_row, best_col = new_cost, new_row, new_col
             if best_row == row and best_col == col:
@@ -71,13 +78,13 @@ def fraction_satd(k, t, x, y, n, ref, row, col):
     return k.satd(t.src, source_at(t, x, y), t.stride[0], t.prediction, int64(0), n, n, n)
 
 
-def search_fractions(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col):
-    """Half, quarter and, where the frame has them, eighth samples around (row, col); gives row, col and cost by SATD.
+def search_fractions(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col, step):
+    """From `step`, HALF or QUARTER, to quarters or, where the frame has them, eighths of a sample around (row, col); gives row,
+    col and cost by SATD.
 
     In each step the four neighbours, then the diagonal between the better ones.
     """
     finest = int64(1 if t.allow_high_precision_mv else 2)
-    step = int64(4)
     while step >= finest:
         up = _fraction_cost(k, t, x, y, n, ref, row - step, col, pred_row, pred_col)
         down = _fraction_cost(k, t, x, y, n, ref, row + step, col, pred_row, pred_col)
@@ -98,6 +105,28 @@ def search_fractions(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col):
                 col = new_col
         step >>= 1
     return row, col, cost
+
+
+def fit_fraction(k, t, x, y, n, ref, row, col, whole_cost, pred_row, pred_col):
+    """The better, by SATD, of (row, col) in samples and the quarter where parabolas through t.around have their least; gives row,
+    col in 1/8 samples and cost."""
+    best_row, best_col = row * 8, col * 8
+    cost = _fraction_cost(k, t, x, y, n, ref, best_row, best_col, pred_row, pred_col)
+    new_row = best_row + QUARTER * _least_quarter(t.around[1], whole_cost, t.around[0])
+    new_col = best_col + QUARTER * _least_quarter(t.around[3], whole_cost, t.around[2])
+    if new_row != best_row or new_col != best_col:
+        new_cost = _fraction_cost(k, t, x, y, n, ref, new_row, new_col, pred_row, pred_col)
+        if new_cost < cost:
+            return new_row, new_col, new_cost
+    return best_row, best_col, cost
+
+
+def _least_quarter(before, at, behind):
+    """Where a parabola through three neighbours' costs has its least: -2..2 quarters from the middle one."""
+    curve = before + behind - 2 * at
+    if curve <= 0:
+        return int64(0)
+    return max(int64(-2), min(int64(2), ((before - behind) * 4 + curve) // (2 * curve)))
 
 
 def _fraction_cost(k, t, x, y, n, ref, row, col, pred_row, pred_col):

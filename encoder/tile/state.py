@@ -91,7 +91,7 @@ class Tile(Record):
         **dict.fromkeys(("rd_lambda", "satd_lambda", "flat_divisor", "busy_factor", "good_shift", "close_shift"), i64),
         **dict.fromkeys(("rdoq_limit",), i64),
         **dict.fromkeys(("smallest_level", "coded_candidates", "near_vectors", "pairs", "pair_modes"), i64),
-        **dict.fromkeys(("inter_tx_types", "intra_shift", "split_eob", "skip_split_rate"), i64),
+        **dict.fromkeys(("inter_tx_types", "intra_shift", "fitted_vectors", "split_eob", "skip_split_rate"), i64),
         **dict.fromkeys(("stress", "probe"), i64),
         # pictures: one layout for both
         "src": u8s, "rec": u8s, "origin": i64s, "stride": i64s,
@@ -111,7 +111,7 @@ class Tile(Record):
         "prediction": u8s, "residual": i32s, "coefs": i32s, "dequantized": i32s, "levels": i32s, "magnitudes": u8s,
         "base_levels": u8s,
         "eobs": i64s, "cfl_ac": i16s, "backup": u8s, "saved": u8s,
-        "choice": i64s, "node": i64s, "new_mv": i64s, "tried": i64s, "draw": i64s,
+        "choice": i64s, "node": i64s, "new_mv": i64s, "tried": i64s, "around": i64s, "draw": i64s,
         # motion vector stacks of the block at hand (spec 7.10.2), see tile/mv_stack.py; references of its neighbours
         "mv_stack": i64s, "ref_counts": i64s,
         # rates of the whole samples of a motion vector difference, row and column (inter_modes.fill_mv_rates)
@@ -217,6 +217,7 @@ def tile_memory(context_columns: int, luma_samples: int) -> dict[str, Any]:
         "node": np.zeros(10, i64_),
         "new_mv": np.zeros(5 * 8 * 2, i64_),
         "tried": np.zeros(TRIED_WORDS, i64_),
+        "around": np.zeros(4, i64_),
         "choice": np.zeros(CHOICE_ROWS * CHOICE_WORDS, i64_),
         "draw": np.zeros(2, i64_),
         "mv_stack": np.zeros(MV_STACK_ROWS * MV_STACK_WORDS, i64_),
