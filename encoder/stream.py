@@ -14,6 +14,7 @@ from typing import Any
 
 from encoder.compiled import CompileWatch
 from encoder.config import EncoderConfig
+from encoder.frame.cascade import FULL, Cascade
 from encoder.frame.choices import FrameChoices, choose
 from encoder.frame.frame import FrameEncoder, FrameResult
 from encoder.frame.gop import FramePlan, Gop, Plan
@@ -62,10 +63,13 @@ class Encoder:
         self.config = config
         self._lookahead = Lookahead(config, kernels.kernels)
         self._temporal_filter = TemporalFilter(kernels, config.width, config.height)
+        self._cascade = Cascade(kernels, config.width, config.height)
         self._gop = Gop(config.low_latency)
         self._frame_encoder = FrameEncoder(config, kernels)
         self._plans: deque[Plan] = deque()
         self._frames: list[dict[str, Any]] = []  # coded in the temporal unit that is not complete yet
+        self._base: LookaheadPicture | None = None  # the last one that was coded
+        self._steepness = FULL
         self._lookahead_s = 0.0
         self._flushed = False
 
@@ -115,9 +119,11 @@ class Encoder:
         return None
 
     def _is_ready(self, plan: Plan) -> bool:
-        """Whether the pictures are here that the temporal filter wants."""
+        """Whether the pictures are here that the temporal filter wants, and for a key frame the base that comes next."""
         if not isinstance(plan, FramePlan) or not choose(self.config, plan).temporal_filter:
             return True
+        if plan.frame_type == KEY_FRAME and len(self._plans) == 1 and not self._flushed:
+            return False
         return self._lookahead.has_sent(plan.display_index + TEMPORAL_REACH)
 
     def _plan(self, decisions: list[bool]) -> None:
@@ -126,10 +132,14 @@ class Encoder:
 
     def _encode(self, plan: FramePlan) -> bytes | None:
         began = time.perf_counter()
-        choices = choose(self.config, plan)
         source = self._lookahead[plan.display_index]
+        if plan.layer == 0 and not self.config.low_latency:
+            self._measure(plan, source)
+        choices = choose(self.config, plan, self._steepness)
         if choices.temporal_filter:
             source = self._cleaned(source, plan, choices.base_q_idx)
+        self._lookahead_s += time.perf_counter() - began
+        began = time.perf_counter()
         result = self._frame_encoder.encode(source, plan, choices)
         # The frame that is coded next pays for the lookahead's work since the last one.
         result.stages_s["lookahead"] = self._lookahead_s
@@ -138,15 +148,23 @@ class Encoder:
         self._frames.append(_frame_stats(plan, choices, result, wall_s))
         return result.unit
 
+    def _measure(self, plan: FramePlan, base: LookaheadPicture) -> None:
+        """How steep the cascade is between a base and the one before; of a key frame, between it and the base behind it."""
+        before, self._base = self._base, base
+        if plan.frame_type != KEY_FRAME:
+            assert before is not None, "a key frame has come first"
+            self._steepness = self._cascade.steepness(before.pyramid, base.pyramid)
+            return
+        behind = self._plans[0] if self._plans else None
+        if isinstance(behind, FramePlan) and behind.frame_type != KEY_FRAME:
+            self._steepness = self._cascade.steepness(base.pyramid, self._lookahead[behind.display_index].pyramid)
+
     def _cleaned(self, source: LookaheadPicture, plan: FramePlan, base_q_idx: int) -> LookaheadPicture:
         """The picture after the temporal filter; of a key frame, whose past is another scene, only with what follows."""
-        began = time.perf_counter()
         neighbours = self._lookahead.around(source.display_index, TEMPORAL_REACH)
         if plan.frame_type == KEY_FRAME:
             neighbours = [other for other in neighbours if other.display_index > source.display_index]
-        picture = self._temporal_filter.apply(source, neighbours, base_q_idx)
-        self._lookahead_s += time.perf_counter() - began
-        return replace(source, picture=picture)
+        return replace(source, picture=self._temporal_filter.apply(source, neighbours, base_q_idx))
 
     def _packet(self, plan: Plan, unit: bytes) -> Packet:
         frames, self._frames = self._frames, []

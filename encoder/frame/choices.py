@@ -8,6 +8,7 @@ from typing import Any
 
 from encoder.config import EncoderConfig
 from encoder.frame import cdef_search, restoration_search
+from encoder.frame.cascade import FULL
 from encoder.frame.cdef_search import CdefEffort
 from encoder.frame.filter_levels import (
     CdefStrengths,
@@ -79,11 +80,11 @@ RESTORATION_EFFORTS = {
 }
 
 
-def choose(config: EncoderConfig, plan: FramePlan) -> FrameChoices:
-    """What goes with a planned frame."""
+def choose(config: EncoderConfig, plan: FramePlan, steepness: int = FULL) -> FrameChoices:
+    """What goes with a planned frame; steepness: of the quantizers from layer to layer (cascade.Cascade)."""
     preset = speed_preset(config.speed)
     is_key = plan.frame_type == KEY_FRAME
-    q = clip3(1, 255, config.quantizer + _offset(config, plan))
+    q = clip3(1, 255, config.quantizer + _offset(config, plan) * steepness // FULL)
     step = ac_q(q)
     return FrameChoices(
         base_q_idx=q,
