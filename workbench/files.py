@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ def written_whole(path: Path) -> Iterator[Path]:
 
     Raises EnvironmentFault when the folder cannot be written or the disk is full.
     """
-    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    # Two threads may write one file: of clips with the same content, say.
+    part = path.with_name(f".{path.name}.part-{os.getpid()}-{threading.get_ident()}")
     try:
         yield part
         os.replace(part, path)
