@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from encoder.compiled import CompileWatch
 from encoder.config import EncoderConfig
 from encoder.frame.cascade import FULL, Cascade
@@ -26,8 +28,6 @@ from encoder.spec import KEY_FRAME
 
 TEMPORAL_REACH = 3
 """Pictures on each side that the temporal filter looks at."""
-WARM_UP_PICTURES = 3
-"""A key frame, a hidden frame and a leaf between them: all that there is to compile."""
 
 
 @dataclass(frozen=True)
@@ -212,5 +212,18 @@ def warm(kernels: str, on_function: Callable[[str], None]) -> None:
     Raises KernelError for a kernel set that cannot be used.
     """
     CompileWatch(on_function)
-    for _ in encode([Picture.allocate(64, 64)] * WARM_UP_PICTURES, EncoderConfig(width=64, height=64, kernels=kernels)):
+    for _ in encode(_warm_up_pictures(), EncoderConfig(width=64, height=64, kernels=kernels, speed=0)):
         pass
+
+
+def _warm_up_pictures() -> Iterator[Picture]:
+    """Moving texture with noise, so that no filter is left out: a key frame, a hidden frame and a leaf between them."""
+    noise = np.random.default_rng(0)
+    for number in range(3):
+        picture = Picture.allocate(64, 64)
+        for plane in range(3):
+            height, width = picture.plane(plane).shape
+            y, x = np.mgrid[:height, number : width + number]
+            texture = 128 + 50 * np.sin(x / 5) + 40 * ((y // 9 + x // 7) % 2)
+            picture.plane(plane)[:] = texture + noise.integers(-20, 21, (height, width))
+        yield picture

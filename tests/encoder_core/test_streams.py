@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,7 +62,7 @@ def moving(kind: str, number: int, frames: int = FRAMES) -> Stream:
         width=width,
         height=height,
         quantizer=(30, 60, 100, 150, 220)[number % 5],
-        speed=(10, 8, 6)[number % 3],
+        speed=(10, 8, 6)[number % 3] if number % 11 else 0,
         tile_cols_log2=cols if width > 64 else 0,
         tile_rows_log2=rows if height > 64 else 0,
         low_latency=number % 7 == 3,
@@ -139,9 +140,29 @@ def test_the_sets_write_identical_bytes_of_inter_frames_in_tiles(kind: str, spee
 def test_each_preset_finds_something_else() -> None:
     streams = [
         encoded(corpus_pictures("sports", 96, 80, 5), width=96, height=80, quantizer=60, speed=speed)
-        for speed in (10, 8, 6)
+        for speed in (10, 8, 6, 0)
     ]
-    assert len({stream.data for stream in streams}) == 3
+    assert len({stream.data for stream in streams}) == 4
+
+
+def test_warming_up_reaches_all_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it leaves out would be compiled in the middle of somebody's encode."""
+    from encoder import stream
+    from encoder.frame import frame
+
+    called = set()
+
+    def watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            called.add(name)
+            return function(*arguments)
+
+        return call
+
+    code = frame.plain_code(False)
+    monkeypatch.setattr(frame, "plain_code", lambda _: frame.PlainCode(*map(watched, frame.PlainCode._fields, code)))
+    stream.warm("numba", lambda _: None)
+    assert called == set(frame.PlainCode._fields)
 
 
 def test_a_sample_that_is_wrong_would_be_noticed() -> None:
