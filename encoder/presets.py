@@ -1,15 +1,15 @@
 """Speed presets: what --speed chooses, as data.
 
-What each step buys and costs: BD-rate on Y-PSNR and encoding time against the one before, over three real clips (cyclists 640x272, a
-street 512x384, a cartoon 640x360), 60 frames, quantizers 80, 120, 160, 200, the numba set on one thread.
+What each step buys and costs: BD-rate on Y-PSNR and encoding time against the one before, over three real clips (cyclists 640x272,
+a street 512x384, a cartoon 640x360), 60 frames, quantizers 80, 120, 160, 200, the numba set on one thread.
 
 9, 10   FAST         one candidate of a block is coded, one pair of references tried, vectors fitted, the regular filter only
 7, 8    MEDIUM       -5.3 % for 2.5 times the time. Two coded candidates with a second NEARMV are 1.7 % of it, the rest are finer
                      vectors, splits, four references, filters by block and restoration of luma. More pairs, and a second transform
                      type, each gave FAST less than 0.1 %
 4, 5, 6 THOROUGH     -3.1 % for 1.4 times the time: earlier splits, three candidates, five transform types, restoration of chroma
-0 to 3  EXHAUSTIVE   -0.2 % for 2 times the time: deblocking levels of base frames searched, self guided restoration in units of three
-                     sizes, four candidates
+0 to 3  EXHAUSTIVE   -0.2 % for 2 times the time: deblocking levels of base frames searched, self guided restoration in units of
+                     three sizes, four candidates
 """
 
 from dataclasses import dataclass
