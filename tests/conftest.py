@@ -1,6 +1,7 @@
 """Fixtures that the tests of all floors share."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from encoder.y4m import Y4mWriter
 
 # The folder that this process imports the packages from, for the processes that it starts: they run elsewhere.
 PACKAGES = Path(encoder.errors.__file__).parents[1]
+
+# A shell that starts us in the background has us ignore it, and with us the programs that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def moving_pictures(width: int, height: int, frames: int, seed: int = 1) -> Iterator[Picture]:
