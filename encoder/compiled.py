@@ -33,6 +33,8 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.untyped_passes import IRProcessing
 
+from encoder import probe
+
 PACKAGE = __name__.partition(".")[0]
 PLAIN = tuple(
     f"{PACKAGE}.{name}"
@@ -109,6 +111,8 @@ def _cache_folder(module_name: str) -> Path:
     """Make the folder for a module's machine code and drop the oldest ones of its former versions."""
     root = cache_root()
     short = module_name.removeprefix(f"{PACKAGE}.")
+    if probe.TRACED and Path(probe.__file__) in _sources(module_name, set()):
+        short += "+trace"  # a build of its own, beside the normal one and not one of its versions
     folder = root / f"{short}-{source_digest(module_name)}"
     folder.mkdir(parents=True, exist_ok=True)
     os.utime(folder)

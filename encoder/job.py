@@ -73,11 +73,13 @@ class Progress(Protocol):
 
 
 def warm(options: argparse.Namespace, progress: Progress) -> str:
-    """Compile what the kernel set needs into the cache; returns the line to print."""
+    """Compile what the kernel set needs into the cache; returns the line to print. Raises KernelError for a user's kernel that
+    raises when it is tried."""
     from encoder.stream import warm as warm_kernels
 
     began = time.perf_counter()
-    warm_kernels(options.kernels, progress.compiling)
+    with _user_kernel_errors(options.kernels):
+        warm_kernels(options.kernels, progress.compiling)
     return f"kernels {options.kernels} are ready after {time.perf_counter() - began:.1f} s"
 
 
@@ -117,7 +119,7 @@ def _encode(
     compilation = CompileWatch(progress.compiling)
     kernels = load_kernels(config.kernels)
     account.begin_frames()
-    with _user_kernel_errors(kernels):
+    with _user_kernel_errors(config.kernels):
         for packet in packets:
             account.add(packet, config.psnr)
             with account.writing():
@@ -217,16 +219,22 @@ class Account:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """The block writes."""
+        from encoder.timeline import span
+
         began = time.perf_counter()
-        yield
+        with span("write"):
+            yield
         self.output_s += time.perf_counter() - began
 
     def reading(self, pictures: Iterator[Picture]) -> Iterator[Picture]:
         """Pass the pictures on and time their reading; start-up is over when the first one is asked for."""
+        from encoder.timeline import span
+
         self.begin_frames()
         while True:
             began = time.perf_counter()
-            picture = next(pictures, None)
+            with span("read"):
+                picture = next(pictures, None)
             self.input_s += time.perf_counter() - began
             if picture is None:
                 return
@@ -331,13 +339,16 @@ def _open_writer(output: BinaryIO, suffix: str, config: EncoderConfig) -> Writer
 
 
 @contextmanager
-def _user_kernel_errors(kernels: "KernelSet") -> Iterator[None]:
-    """What a user's kernel raises, as one line that names the place in the user's file."""
+def _user_kernel_errors(name: str) -> Iterator[None]:
+    """What a user's kernel of the set `name` raises, as one line that names the place in the user's file."""
     try:
         yield
     except EncoderError:
         raise
     except Exception as error:
+        from encoder.kernels.load import load_kernels
+
+        kernels = load_kernels(name)
         own = {os.path.realpath(origin.rpartition(":")[0]) for origin in kernels.origins.values() if ".py:" in origin}
         for place in reversed(traceback.extract_tb(error.__traceback__)):
             if os.path.realpath(place.filename) in own:

@@ -1,4 +1,9 @@
-"""Spans that compiled code writes: a tile adds the ticks of each stage to its own row of counters, free when off.
+"""Spans that compiled code writes: ticks added up by stage (`--probe`), or one by one for a timeline ($ENCODER_TRACE).
+
+A timeline is recorded by a build of its own. $ENCODER_TRACE says how fine it is: `tile` (frames, their stages, tiles: see
+timeline.py), `row` (superblock rows too), `block` (superblocks, blocks tried and coded too). From `row` on compiled code writes
+spans; it is compiled once more for that (`TRACED` is a constant to numba), into folders of its own, and the normal build carries
+none of it. tile/spans.py writes, each tile into its own memory, as one thread at a time works on a tile.
 
 `clock()` is the machine's time stamp counter in compiled code and the monotonic clock in the interpreter; `ticks_per_second`
 converts either. Spans are wall time: a preempted thread's span grows.
@@ -6,6 +11,7 @@ converts either. Spans are wall time: a preempted thread's span grows.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -13,8 +19,26 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-DECISION, RECONSTRUCTION, ENTROPY = range(3)
+from encoder.errors import ConfigError
+
+DECISION, RECONSTRUCTION, ENTROPY, SUPERBLOCK_ROW, TRIAL = range(5)
 STAGES = ("decision", "reconstruction", "entropy")
+"""What --probe adds up."""
+TILE_SPANS = (*STAGES, "superblock row", "trial")
+"""What compiled code leaves in a timeline; a trial is a block that the decision codes to see what it costs."""
+
+DETAILS = ("tile", "row", "block")
+TRACE = "ENCODER_TRACE"
+DETAIL = os.environ.get(TRACE, "")
+if DETAIL and DETAIL not in DETAILS:
+    raise ConfigError(f"${TRACE} is {DETAIL!r}, accepted: {', '.join(DETAILS)}, or nothing for no timeline")
+TRACED = DETAIL in ("row", "block")
+"""Whether compiled code records spans; the interpreter then does, too."""
+ROW_DETAIL, BLOCK_DETAIL = DETAILS.index("row"), DETAILS.index("block")
+
+# A tile's memory of spans: ticks by span, then of a timeline its detail, how many it has and how many were lost; then the
+# spans, three words each: what and where (see tile/spans.py), first tick, last tick.
+DETAIL_AT, COUNT_AT, LOST_AT, SPANS_AT, SPAN_WORDS = 8, 9, 10, 16, 3
 
 
 def clock():

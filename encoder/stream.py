@@ -25,6 +25,7 @@ from encoder.frame.temporal_filter import TemporalFilter
 from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
 from encoder.spec import KEY_FRAME
+from encoder.timeline import FRAME_OUT, mark, span
 
 TEMPORAL_REACH = 3
 """Pictures on each side that the temporal filter looks at."""
@@ -96,7 +97,8 @@ class Encoder:
             size = f"{self.config.width}x{self.config.height}"
             raise ValueError(f"a picture of {picture.width}x{picture.height} is sent to an encoder of {size}")
         began = time.perf_counter()
-        self._plan(self._lookahead.send(picture))
+        with span("lookahead"):
+            self._plan(self._lookahead.send(picture))
         self._lookahead_s += time.perf_counter() - began
 
     def flush(self) -> None:
@@ -110,10 +112,11 @@ class Encoder:
         """The next packet; None where more pictures are needed for one, or after `flush`, where there are no more."""
         while self._plans and self._is_ready(self._plans[0]):
             plan = self._plans.popleft()
-            if isinstance(plan, FramePlan):
-                unit = self._encode(plan)
-            else:
-                unit = self._frame_encoder.show_existing(plan).unit
+            with span("frame" if isinstance(plan, FramePlan) else "show", plan.display_index):
+                if isinstance(plan, FramePlan):
+                    unit = self._encode(plan)
+                else:
+                    unit = self._frame_encoder.show_existing(plan).unit
             if unit is not None:
                 return self._packet(plan, unit)
         return None
@@ -164,9 +167,12 @@ class Encoder:
         neighbours = self._lookahead.around(source.display_index, TEMPORAL_REACH)
         if plan.frame_type == KEY_FRAME:
             neighbours = [other for other in neighbours if other.display_index > source.display_index]
-        return replace(source, picture=self._temporal_filter.apply(source, neighbours, base_q_idx))
+        with span("temporal filter"):
+            picture = self._temporal_filter.apply(source, neighbours, base_q_idx)
+        return replace(source, picture=picture)
 
     def _packet(self, plan: Plan, unit: bytes) -> Packet:
+        mark(FRAME_OUT, plan.display_index)
         frames, self._frames = self._frames, []
         source = self._lookahead[plan.display_index].picture
         self._lookahead.release(plan.display_index)

@@ -97,6 +97,7 @@ class Subject:
     clip      its name; source the file that is read
     width, height   visible luma samples
     frames    how many are encoded, from the first
+    speed     preset of our encoder; None leaves it to the encoder
     """
 
     clip: str
@@ -110,6 +111,7 @@ class Subject:
     tile_cols_log2: int = 0
     tile_rows_log2: int = 0
     threads: int = 1
+    speed: int | None = None
 
     @property
     def tiles(self) -> int:
@@ -133,7 +135,8 @@ class Subject:
             "threads": self.threads,
             "frames": self.frames,
         }
-        return tuple(word.format_map(values) for word in self.encoder.options)
+        words = tuple(word.format_map(values) for word in self.encoder.options)
+        return words if self.speed is None else (*words, "--speed", str(self.speed))
 
     def command(self, output: Path, *more: str) -> tuple[str, ...]:
         """The whole command line, `more` at its end."""
@@ -153,6 +156,7 @@ class Subject:
             "tile_rows_log2": self.tile_rows_log2,
             "threads": self.threads,
             "quantizer": self.quantizer,
+            **({} if self.speed is None else {"speed": self.speed}),
         }
 
     def change(self, **fields: Any) -> Subject:

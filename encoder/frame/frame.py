@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from encoder import probe
+from encoder import probe, timeline
 from encoder.compiled import compiled
 from encoder.config import EncoderConfig
 from encoder.frame import cdef_costs, filters, motion_field, restoration
@@ -158,7 +158,11 @@ class FrameEncoder:
             "motion_field": np.zeros(TOTAL_REFS_PER_FRAME * cells * 2, np.int16),
             "spans": np.zeros(cells, np.uint8),
         }
-        self._memory = [tile_memory(self._mi_stride, _luma_samples(area)) for area in self._areas]
+        spans = timeline.tile_spans(len(self._areas), kernels.interpreted)
+        self._memory = [
+            tile_memory(self._mi_stride, _luma_samples(area)) | {"spans": own}
+            for area, own in zip(self._areas, spans, strict=True)
+        ]
         self._ticks_per_s = probe.ticks_per_second(kernels.interpreted) if config.probe else 1.0
         workers = min(config.threads, len(self._areas))
         # One worker, or an interpreter that runs one thread at a time anyway: then Ctrl-C need not wait for a thread.
@@ -185,10 +189,10 @@ class FrameEncoder:
                 self._code.estimate_motion_field(self._motion_view(job))
             job.search_view = self._search_view(job)
         with _timed(result.stages_s, "tiles"):
-            self._each_tile(partial(self._encode_tile, job))
+            self._each_tile("tile", job, self._encode_tile)
         self._filter(job, result.stages_s)
         with _timed(result.stages_s, "entropy"):
-            tiles = self._each_tile(partial(self._finish_tile, job))
+            tiles = self._each_tile("tile entropy", job, self._finish_tile)
         with _timed(result.stages_s, "headers"):
             data = [tile for tile, _ in tiles]
             result.tiles = [figures for _, figures in tiles]
@@ -262,14 +266,20 @@ class FrameEncoder:
         )
         return _Job(source, plan, choices, header, references.take_buffer(), cdfs, skip_mode or (0, 0))
 
-    def _each_tile(self, work: Callable[[int], Any]) -> list[Any]:
-        run = self._threads.map if self._threads is not None else map
-        return list(run(work, range(len(self._areas))))
+    def _each_tile(self, name: str, job: _Job, work: Callable[[_Job, int], Any]) -> list[Any]:
+        def one(index: int) -> Any:
+            with timeline.span(name, job.plan.display_index, index, self._memory[index]["spans"]):
+                return work(job, index)
+
+        if self._threads is None:
+            return [one(index) for index in range(len(self._areas))]
+        with timeline.span(timeline.WAIT_FOR_TILES):
+            return list(self._threads.map(one, range(len(self._areas))))
 
     def _encode_tile(self, job: _Job, index: int) -> None:
         """Decide and reconstruct a tile; its symbols are left in its memory."""
         began, memory = time.perf_counter(), self._memory[index]
-        memory["spans"][:] = 0
+        memory["spans"][: len(probe.STAGES)] = 0
         tile = self._tile(index, job)
         self._code.encode_tile(self._kernels, tile)
         while memory["coder"][TOKENS] > memory["tokens"].size - FINISHING_TOKENS:
@@ -287,7 +297,7 @@ class FrameEncoder:
         wall_s = job.tiles_s[index] + time.perf_counter() - began
         figures: dict[str, Any] = {"index": index, "bytes": int(size), "wall_s": wall_s}
         if self.config.probe:
-            ticks = memory["spans"].tolist()
+            ticks = memory["spans"][: len(probe.STAGES)].tolist()
             figures["stages_s"] = {stage: ticks[i] / self._ticks_per_s for i, stage in enumerate(probe.STAGES)}
         return memory["out"][:size].astype(np.uint8).tobytes(), figures
 
@@ -524,5 +534,6 @@ def _luma_samples(area: TileArea) -> int:
 def _timed(stages_s: dict[str, float], stage: str) -> Iterator[None]:
     """Add the wall time of a stage."""
     began = time.perf_counter()
-    yield
+    with timeline.span(stage):
+        yield
     stages_s[stage] = stages_s.get(stage, 0.0) + time.perf_counter() - began

@@ -11,6 +11,7 @@ from encoder.frame.motion_search import LumaPyramid
 from encoder.frame.scene_cut import SceneCuts
 from encoder.kernels.table import Kernels
 from encoder.picture import REF_BORDER, Picture
+from encoder.timeline import FRAME_IN, mark
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +63,7 @@ class Lookahead:
 
     def send(self, picture: Picture) -> list[bool]:
         """Copy the next picture; returns for the next pictures that are decided now whether they are key frames."""
+        mark(FRAME_IN, self._sent)
         source = self._copy(picture)
         self._waiting[self._sent] = source
         if self._cuts:

@@ -5,7 +5,7 @@ The decisions stand in the block info. Reconstruction comes first, because `skip
 
 from numpy import int64
 
-from encoder.probe import ENTROPY, RECONSTRUCTION, clock
+from encoder.probe import ENTROPY, RECONSTRUCTION
 from encoder.spec import DC_PRED, DCT_DCT, INTRA_FRAME, NEWMV, TX_32X32, UV_CFL_PRED
 from encoder.tile.blocks import (
     block_4x4s,
@@ -48,6 +48,7 @@ from encoder.tile.modes import (
 from encoder.tile.mv_stack import find_mv_stack, last_ref_mv_idx, mode_of_list, pred_mv
 from encoder.tile.predict import predict, read_edges, smooth_neighbour
 from encoder.tile.rdoq import optimize_levels
+from encoder.tile.spans import begin_span, end_span
 from encoder.tile.stress import draw_levels
 from encoder.tile.symbol import (
     CLASS_COEFFICIENTS_UV,
@@ -370,7 +371,7 @@ def _write_transform_block(t, plane, unit, x4, y4, info, tx_size, block_size4):
 
 def code_block(k, t, mi_row, mi_col, block_size, quantize, cdef_choice):
     """Reconstruct and write one block; a block without coefficients becomes a skipped one."""
-    began = clock() if t.probe else 0
+    began = begin_span(t)
     info = info_at(t, mi_row, mi_col)
     if t.is_inter[info]:
         ref_0, ref_1 = int64(t.ref_frame_0[info]), int64(t.ref_frame_1[info])
@@ -383,11 +384,9 @@ def code_block(k, t, mi_row, mi_col, block_size, quantize, cdef_choice):
         any_coefs = reconstruct_block(k, t, mi_row, mi_col, block_size, quantize)
     if t.is_inter[info] and not any_coefs:
         set_tx_size(t, mi_row, mi_col, block_size, max_tx_size(block_size))
-    reconstructed = clock() if t.probe else 0
+    reconstructed = end_span(t, RECONSTRUCTION, began, mi_row, mi_col, block_size)
     write_block(t, mi_row, mi_col, block_size, 0 if any_coefs else 1, cdef_choice)
-    if t.probe:
-        t.spans[RECONSTRUCTION] += reconstructed - began
-        t.spans[ENTROPY] += clock() - reconstructed
+    end_span(t, ENTROPY, reconstructed, mi_row, mi_col, block_size)
 
 
 def _assign_mv(t, mi_row, mi_col, block_size):

@@ -128,7 +128,9 @@ def try_inter_frame_block(k, t, mi_row, mi_col, block_size):
 def _against_intra(k, t, mi_row, mi_col, block_size, c, best):
     """Try intra prediction where other frames have left much."""
     n = 4 * block_4x4s(block_size)
-    if not t.choice[c + HAS_COEFS] or t.choice[FIRST_CANDIDATE + COST] < satd_cost(t, (n * n * t.ac_q) >> t.intra_shift, int64(0)):
+    if not t.choice[c + HAS_COEFS] or t.choice[FIRST_CANDIDATE + COST] < satd_cost(
+        t, (n * n * t.ac_q) >> t.intra_shift, int64(0)
+    ):
         return best
     if block_size > 9:
         return best
@@ -278,12 +280,25 @@ def _rank_single(k, t, mi_row, mi_col, block_size, i, base_rate):
     best_index, best_rate = int64(0), int64(NO_COST)
     for ref_mv_idx in range(max(min(found, int64(3)), int64(1))):
         pred_row, pred_col = pred_mv(t, stack, int64(NEWMV), int64(ref_mv_idx), 0)
-        new_rate = inter_mode_rate(t, stack, int64(NEWMV), int64(ref_mv_idx), 0) + mv_rate(t, row - pred_row, col - pred_col)
+        new_rate = inter_mode_rate(t, stack, int64(NEWMV), int64(ref_mv_idx), 0) + mv_rate(
+            t, row - pred_row, col - pred_col
+        )
         if new_rate < best_rate:
             best_index, best_rate = int64(ref_mv_idx), new_rate
     cost = satd_cost(t, satd, rate + best_rate)
     _offer(
-        t, cost, rate + best_rate, int64(NEWMV), ref, int64(NONE), row, col, int64(0), int64(0), best_index, interp_filter
+        t,
+        cost,
+        rate + best_rate,
+        int64(NEWMV),
+        ref,
+        int64(NONE),
+        row,
+        col,
+        int64(0),
+        int64(0),
+        best_index,
+        interp_filter,
     )
     return min(best, cost)
 
@@ -297,7 +312,9 @@ def _search_new(k, t, x, y, n, block_size, i, stack, best_row, best_col):
     for attempt in range(4):
         row, col = (best_row + 4) >> 3, (best_col + 4) >> 3
         if attempt == 1:
-            at = ((i * t.source_rows + min(y >> 4, t.source_rows - 1)) * t.source_cols + min(x >> 4, t.source_cols - 1)) * 2
+            at = (
+                (i * t.source_rows + min(y >> 4, t.source_rows - 1)) * t.source_cols + min(x >> 4, t.source_cols - 1)
+            ) * 2
             row, col = (int64(t.source_mv[at]) + 4) >> 3, (int64(t.source_mv[at + 1]) + 4) >> 3
         elif attempt == 2:
             if level == 4:

@@ -72,9 +72,7 @@ def search_whole_samples(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col)
 
 def fraction_satd(k, t, x, y, n, ref, row, col):
     """SATD of the prediction with a vector in 1/8 samples."""
-    put_prediction(
-        k, t, t.prediction, int64(0), n, int64(0), x, y, n, n, ref, row, col, int64(EIGHTTAP)
-    )
+    put_prediction(k, t, t.prediction, int64(0), n, int64(0), x, y, n, n, ref, row, col, int64(EIGHTTAP))
     return k.satd(t.src, source_at(t, x, y), t.stride[0], t.prediction, int64(0), n, n, n)
 
 

@@ -10,6 +10,7 @@ more and writes.
 import numpy as np
 from numpy import int64
 
+from encoder.probe import TRIAL
 from encoder.spec import BLOCK_8X8, PARTITION_NONE, PARTITION_SPLIT
 from encoder.tile.blocks import has_chroma, info_at, mark_decoded, z_col, z_row
 from encoder.tile.choice import (
@@ -25,6 +26,7 @@ from encoder.tile.costs import NO_COST, rd_cost
 from encoder.tile.inter_search import try_inter_frame_block
 from encoder.tile.intra_search import try_chroma, try_luma
 from encoder.tile.modes import forced_split_probability, partition_cdf, skip_cdf
+from encoder.tile.spans import begin_span, end_span
 from encoder.tile.state import CHOICE_WORDS
 
 WHOLE_QUARTERS = np.array([0, 0, 2, 2, 3])
@@ -107,7 +109,9 @@ def _enter(k, t, mi_row, mi_col, level):
         t.node[2 * level + 1] = rd_cost(t, int64(0), _partition_rate(t, mi_row, mi_col, level * 3, PARTITION_SPLIT))
         return False
     rate = _partition_rate(t, mi_row, mi_col, level * 3, PARTITION_NONE)
+    began = begin_span(t)
     cost = try_inter_frame_block(k, t, mi_row, mi_col, level * 3) + rd_cost(t, int64(0), rate)
+    end_span(t, TRIAL, began, mi_row, mi_col, level * 3)
     t.node[2 * level] = cost
     _mark_block(t, mi_row, mi_col, level, 1)
     if level == 1 or not _worth_splitting(t, level, cost):
@@ -254,6 +258,7 @@ def _whole_quarters(t, mi_row, mi_col, level):
 
 def _try_block(k, t, mi_row, mi_col, block_size):
     """Find the best way to code a block whole, leave it in t.rec and in t.choice; gives its cost without the partition."""
+    began = begin_span(t)
     c = choice_row(block_size)
     begin_intra_choice(t, c)
     t.choice[c + HAS_COEFS] = 0
@@ -263,4 +268,5 @@ def _try_block(k, t, mi_row, mi_col, block_size):
     if has_chroma(mi_row, mi_col, block_size):
         cost += try_chroma(k, t, mi_row, mi_col, block_size)
     at = skip_cdf(t, mi_row, mi_col)
+    end_span(t, TRIAL, began, mi_row, mi_col, block_size)
     return cost + rd_cost(t, int64(0), int64(t.rate[at + 1 - t.choice[c + HAS_COEFS]]))

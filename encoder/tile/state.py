@@ -12,6 +12,7 @@ import numpy as np
 
 from encoder.byref import Record, i8s, i16s, i32s, i64, i64s, u8s, u16s
 from encoder.kernels.table import MAX_EDGE
+from encoder.probe import SPANS_AT
 from encoder.tables import table
 from encoder.tile import cdf
 from encoder.tile.symbol import CODER_WORDS, SYNTAX_CLASSES, rate_of_probability
@@ -121,7 +122,7 @@ class Tile(Record):
         # constant tables
         "scans": i16s,
         "base_offsets": u8s,  # Coeff_Base_Ctx_Offset by tx_size and place in the padded magnitudes
-        # spans: ticks by stage (probe.STAGES)
+        # what the code says of itself: timeline.tile_spans
         "spans": i64s,
     }  # fmt: skip
 
@@ -230,5 +231,5 @@ def tile_memory(context_columns: int, luma_samples: int) -> dict[str, Any]:
         "ref_sgr_xqd": np.zeros(3 * 2, i64_),
         "scans": _SCANS,
         "base_offsets": _BASE_OFFSETS,
-        "spans": np.zeros(8, i64_),
+        "spans": np.zeros(SPANS_AT, i64_),
     }

@@ -22,7 +22,17 @@ LOW, RANGE, COUNT, OFFSET, TOKENS, CLASS = range(6)
 CODER_WORDS = 6
 EC_PROB_SHIFT, EC_MIN_PROB = 6, 4
 
-SYNTAX_CLASSES = ("partition", "mode", "intra", "reference", "motion", "transform", "coefficients_y", "coefficients_uv", "filter")
+SYNTAX_CLASSES = (
+    "partition",
+    "mode",
+    "intra",
+    "reference",
+    "motion",
+    "transform",
+    "coefficients_y",
+    "coefficients_uv",
+    "filter",
+)
 """What bits are spent on, for the figures of a frame."""
 CLASS_PARTITION, CLASS_MODE, CLASS_INTRA, CLASS_REFERENCE, CLASS_MOTION = range(5)
 CLASS_TRANSFORM, CLASS_COEFFICIENTS_Y, CLASS_COEFFICIENTS_UV, CLASS_FILTER = range(5, 9)

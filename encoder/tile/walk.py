@@ -2,14 +2,15 @@
 
 from numpy import int64
 
-from encoder.probe import DECISION, ENTROPY, clock
-from encoder.spec import PARTITION_NONE, PARTITION_SPLIT
+from encoder.probe import DECISION, ENTROPY, SUPERBLOCK_ROW
+from encoder.spec import BLOCK_64X64, PARTITION_NONE, PARTITION_SPLIT
 from encoder.tile.block import code_block
 from encoder.tile.blocks import clear_block_decoded_flags, info_at, z_col, z_row
 from encoder.tile.inter_modes import fill_mv_rates
 from encoder.tile.modes import write_partition
 from encoder.tile.restoration import clear_restoration_references, write_restoration
 from encoder.tile.search import search_superblock
+from encoder.tile.spans import begin_span, end_span
 from encoder.tile.stress import draw, draw_block, draw_block_size
 from encoder.tile.symbol import (
     CLASS_FILTER,
@@ -37,11 +38,13 @@ def encode_tile(k, t):
         t.above_level[plane_column] = 0
         t.above_dc[plane_column] = 0
     for mi_row in range(t.mi_row_start, t.mi_row_end, 16):
+        began = begin_span(t)
         for i in range(3 * 16):
             t.left_level[i] = 0
             t.left_dc[i] = 0
         for mi_col in range(t.mi_col_start, t.mi_col_end, 16):
             _encode_superblock(k, t, mi_row, mi_col)
+        end_span(t, SUPERBLOCK_ROW, began, mi_row, t.mi_col_start, BLOCK_64X64)
     return int64(0)
 
 
@@ -50,7 +53,7 @@ def finish_tile(k, t, cdef_bits):
 
     The frame's filters are chosen by now: t.cdef_idx, cdef_bits and the restoration of its units.
     """
-    began = clock() if t.probe else 0
+    began = begin_span(t)
     clear_restoration_references(t)
     end, first = t.coder[TOKENS], int64(0)
     for i in range(end):
@@ -59,8 +62,7 @@ def finish_tile(k, t, cdef_bits):
             first = i + 1
             _code_filter_syntax(t, marker_kind(t.tokens[i]), marker_position(t.tokens[i]), cdef_bits, end)
     code_tokens(t, first, end)
-    if t.probe:
-        t.spans[ENTROPY] += clock() - began
+    end_span(t, ENTROPY, began, t.mi_row_start, t.mi_col_start, BLOCK_64X64)
     return finish_symbols(t)
 
 
@@ -81,14 +83,13 @@ def _encode_superblock(k, t, mi_row, mi_col):
     if t.stress:
         cdef_choice = draw(t, t.cdef_sets)
     else:
-        began = clock() if t.probe else 0
+        began = begin_span(t)
         update_rates(t)
         if not t.frame_is_intra:
             fill_mv_rates(t)
         clear_block_decoded_flags(t, mi_row, mi_col)
         search_superblock(k, t, mi_row, mi_col)
-        if t.probe:
-            t.spans[DECISION] += clock() - began
+        end_span(t, DECISION, began, mi_row, mi_col, BLOCK_64X64)
     clear_block_decoded_flags(t, mi_row, mi_col)
     record_marker(t, MARKER_RESTORATION, (mi_row >> 4) * t.sb_cols + (mi_col >> 4))
     _code_superblock(k, t, mi_row, mi_col, cdef_choice)

@@ -70,6 +70,7 @@ def encode(options):
         stats = {
             "schema": 2,
             "interpreted": options.kernels != "numba",
+            "threads": options.threads,
             "tiles": {"cols": cols, "rows": rows, "count": cols * rows},
         }
         Path(options.stats).write_text(json.dumps({**stats, "frames": frames, "total": total}))

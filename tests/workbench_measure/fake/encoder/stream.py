@@ -3,6 +3,7 @@
 import time
 from functools import partial
 
+from encoder import timeline
 from encoder.kernels.set_numba import busy
 from encoder.tile import walk as walks
 
@@ -27,9 +28,14 @@ def encode(pictures, config):
     walk(1, 1)
     calls = CALLS * (100 if compiled else 1) // config.threads
     for index, _ in enumerate(pictures):
-        began = time.perf_counter()
+        began, began_ns = time.perf_counter(), time.monotonic_ns()
+        timeline.add("in", began_ns, began_ns, index)
         walk(ROUNDS, calls)
         if config.threads > 64:
             raise ValueError("never reached in the tests")
         KEPT.append(bytearray(50_000))
+        now_ns = time.monotonic_ns()
+        for name in ("tile", "frame"):
+            timeline.add(name, began_ns, now_ns, index)
+        timeline.add("out", now_ns, now_ns, index)
         yield index, time.perf_counter() - began

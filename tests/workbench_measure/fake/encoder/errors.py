@@ -1,0 +1,5 @@
+"""What can go wrong."""
+
+
+class KernelError(Exception):
+    """A kernel set that is not there."""
