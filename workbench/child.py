@@ -81,14 +81,16 @@ def run(
 
 def describe_failure(finished: Finished) -> str:
     """Why a process failed, in its own last words: `exit status 2: encoder: clip.y4m: no such file`."""
-    status = finished.usage.exit_status
-    if status < 0:
-        name = signal.Signals(-status).name if -status in set(signal.Signals) else "unknown"
-        reason = f"killed by signal {-status} ({name})"
-    else:
-        reason = f"exit status {status}"
-    said = last_line(finished)
+    reason, said = describe_status(finished.usage.exit_status), last_line(finished)
     return f"{reason}: {said}" if said else f"{reason}, and nothing on standard error"
+
+
+def describe_status(status: int) -> str:
+    """How a process ended: `exit status 2`, or `killed by signal 11 (SIGSEGV)` for -11."""
+    if status >= 0:
+        return f"exit status {status}"
+    name = signal.Signals(-status).name if -status in set(signal.Signals) else "unknown"
+    return f"killed by signal {-status} ({name})"
 
 
 def last_line(finished: Finished) -> str:

@@ -21,6 +21,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def cpu_flags() -> frozenset[str]:
+    """What the processor can do, as Linux names it: `avx2`, `sse4_2`. Empty where it does not say."""
+    return frozenset(_cpuinfo().get("flags", "").split())
+
+
 def fingerprint() -> dict[str, Any]:
     """Describe the machine and the installed packages, with a hash over all of it that does not change between runs.
 

@@ -10,17 +10,8 @@ import pytest
 from workbench.errors import SubjectError
 from workbench.instruments import stacks
 from workbench.instruments.inside import jit
-from workbench.instruments.stacks import UNKNOWN, SymbolMap, fold, resolved_share, short_name, tidy
 from workbench.subject import Subject
-
-NAMES = SymbolMap(
-    [
-        (0x1000, 0x100, "encoder.kernels.set_numba.distortion.satd", False),
-        (0x2000, 0x100, "encoder.tile.walk.encode_tile", False),
-        (0x3000, 0x100, "encoder.tile.walk.encode_tile", True),
-    ]
-)
-BODY = "encode (encoder/stream.py:40)"
+from workbench.symbols.naming import short_name
 
 
 @pytest.mark.parametrize(
@@ -31,6 +22,8 @@ BODY = "encode (encoder/stream.py:40)"
         ("cfunc._ZN7encoder4tile4walk4walkB2v1Ex", "encoder.tile.walk.walk", True),
         ("_ZN5numba2np8arrayobj11ol_np_empty12_3clocals_3e4implB2v2Ex", "numba.np.arrayobj.ol_np_empty.<locals>.impl", False),
         ("NRT_incref", "NRT_incref", False),
+        ("__gufunc__._ZN8__main__4bodyB2v1Ex", "__main__.body", True),
+        ("_ZN13_3cdynamic_3e36__numba_parfor_gufunc_0x7fb73d8471d0B3v13Ex", "<dynamic>.__numba_parfor_gufunc", False),
     ],
 )  # fmt: skip
 def test_numbas_names_are_read(mangled: str, name: str, wrapper: bool) -> None:
@@ -41,55 +34,25 @@ def test_names_are_short_in_reports() -> None:
     assert short_name("encoder.kernels.set_numba.distortion.satd") == "set_numba.satd"
     assert short_name("encoder.tile.walk.encode_tile") == "tile.walk.encode_tile"
     assert short_name("NRT_incref") == "NRT_incref"
-
-
-def test_an_address_belongs_to_the_function_it_lies_in() -> None:
-    found = [NAMES.find(address) for address in (0xFFF, 0x1000, 0x10FF, 0x1100, 0x2050)]
-    assert [symbol.name if symbol else None for symbol in found] == [
-        None,
-        "encoder.kernels.set_numba.distortion.satd",
-        "encoder.kernels.set_numba.distortion.satd",
-        None,
-        "encoder.tile.walk.encode_tile",
-    ]
+    assert short_name("__main__.steps") == "steps"
 
 
 @pytest.mark.parametrize(
-    ("frames", "expected"),
+    ("stack", "expected"),
     [
-        # Between Python and compiled code: numba's dispatcher, its wrapper, and an address that the unwinder made up.
         (
-            ["<module> (x.py:1)", BODY, "0x7f01 (?)", "call (_dispatcher.cpp:1)", "0x3010 (?)", "0x2010 (?)", "0x1010 (?)"],
-            [BODY, "tile.walk.encode_tile", "set_numba.satd"],
+            "main;main (encoder/cli.py:3);run (encoder/job.py:4);set_numba.satd",
+            "main;run (encoder/job.py:4);set_numba.satd",
         ),
-        (["run (threading.py:9)", BODY, "0x2010 (?)"], [BODY, "tile.walk.encode_tile"]),
-        ([BODY, "0x2010 (?)", "0x7f01 (?)"], [BODY, "tile.walk.encode_tile", UNKNOWN]),
-        ([BODY, "file_write (fileio.c:3)", "0x7f01 (libc.so.6)"], [BODY, "file_write (fileio.c:3)", "[libc.so.6]"]),
-        ([BODY, "encode_frame (encoder/frame/frame.py:7)"], [BODY, "encode_frame (encoder/frame/frame.py:7)"]),
-        ([BODY, "shutdown (concurrent/futures/thread.py:9)", "Thread.join (threading.py:4)", "lock (libpython3.so)"], []),
-        ([BODY, "Condition.wait (threading.py:4)"], []),
-        (["run (encoder/job.py:4)", "repeated (workbench/inside/profiled.py:4)", BODY], ["run (encoder/job.py:4)", BODY]),
-        (["<module> (encoder/tables/__init__.py:3)"], []),
-        (["main (encoder/cli.py:3)", "_parse (encoder/cli.py:9)"], []),
-        (["0x7f01 (?)"], []),
-        ([BODY, "0x7f01 (libc.so.6)", "0x7f02 (libc.so.6)"], [BODY, "[libc.so.6]"]),
+        ("2;run (threading.py:9);one (encoder/frame/frame.py:7)", "2;one (encoder/frame/frame.py:7)"),
+        ("3;[libgomp.so.1];set_numba.satd (encoder/kernels/x.py:7)", "3;set_numba.satd (encoder/kernels/x.py:7)"),
+        ("3;[libc.so.6] clone", "3;[libc.so.6] clone"),
+        ("main;<module> (encoder/__main__.py:3)", None),
     ],
-)  # fmt: skip
-def test_a_stack_is_shown_as_a_reader_wants_it(frames: list[str], expected: list[str]) -> None:
-    assert tidy(frames, NAMES) == expected
-
-
-def test_samples_of_the_same_stack_are_added_up() -> None:
-    raw = f"{BODY};0x1010 (?) 5\n{BODY};0x1020 (?) 3\n{BODY};0x7f01 (?) 2\n<module> (x.py:1) 4\n"
-    folded = fold(raw, NAMES)
-    assert folded == {f"{BODY};set_numba.satd": 8, f"{BODY};{UNKNOWN}": 2}
-    assert resolved_share(folded) == pytest.approx(0.8)
-
-
-def test_samples_without_names_are_warned_of() -> None:
-    assert stacks._warnings(1000, 0.99) == []
-    assert "20.0 % of the samples have no function name" in stacks._warnings(1000, 0.8)[0]
-    assert "only 20 samples" in stacks._warnings(20, 1.0)[0]
+)
+def test_an_encodes_stacks_begin_with_the_encoders_own_functions(stack: str, expected: str | None) -> None:
+    kept = stacks._from_the_encoder_on({f"thread {stack}": 3})
+    assert kept == ({} if expected is None else {f"thread {expected}": 3})
 
 
 COMPILE = """
@@ -121,22 +84,27 @@ def test_every_compiled_function_is_on_the_map(process_environment: dict[str, st
 
 
 def test_compiled_stacks_are_whole_and_named(subject: Subject, tmp_path: Path) -> None:
-    record = stacks.measure(subject.change(kernels="numba"), tmp_path, 240, interpreted=False, warm_up=6)
-    hottest = max(record.data["folded"], key=record.data["folded"].get)
-    frames = hottest.split(";")
-    assert frames[0].startswith("encode (encoder/stream.py:")
-    assert frames[-2:] == ["tile.walk.walk", "set_numba.churn"]
-    assert record.data["resolved_share"] > 0.9 and record.values[0] > 20
+    sampling = stacks.Sampling(seconds=1.0)
+    record = stacks.measure(
+        subject.change(kernels="numba"), tmp_path, 240, interpreted=False, warm_up=6, sampling=sampling
+    )
+    frames = max(record.data["folded"], key=record.data["folded"].get).split(";")
+    assert frames[0] == "thread main" and frames[1].startswith("encode (encoder/stream.py:")
+    assert frames[-2].startswith("tile.walk.walk (encoder/tile/walk.py:")
+    assert frames[-1].startswith("set_numba.churn (encoder/kernels/set_numba/busy.py:")
+    assert record.data["unnamed_share"] == 0 and record.values[0] > 20 and record.data["frames"] % 16 == 0
+    assert record.data["source"] == "sampler" and record.data["seconds"] >= 1.0
 
 
 def test_interpreted_stacks_are_python_alone(subject: Subject, tmp_path: Path) -> None:
     record = stacks.measure(subject, tmp_path, 240, interpreted=True, warm_up=1)
     hottest = max(record.data["folded"], key=record.data["folded"].get)
     assert hottest.split(";")[-1].startswith("churn (encoder/kernels/set_numba/busy.py:")
+    assert record.data["frames"] == subject.frames - 1
 
 
 def test_an_encoder_that_dies_under_the_sampler_is_one_clear_error(
     subject: Subject, fake_encoder: Callable[..., object], tmp_path: Path
 ) -> None:
-    with pytest.raises(SubjectError, match="py-spy could not watch the encoder"):
+    with pytest.raises(SubjectError, match="ended before it could be sampled: killed by signal 6"):
         stacks.measure(subject.change(encoder=fake_encoder("abort")), tmp_path, 240, interpreted=True, warm_up=1)

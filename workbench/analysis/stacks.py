@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from workbench.analysis.folded import recording_of
 from workbench.analysis.hotspots import Agreement, Hot, agreement, combined, hottest, self_time
 from workbench.analysis.subjects import Subject, by_subject, kernel_sets
 from workbench.record import Run
@@ -12,12 +14,25 @@ from workbench.record import Run
 
 @dataclass(frozen=True)
 class ClipStacks:
-    """The samples of one clip and kernel set: folded stack -> count, and how many native frames got their names."""
+    """The samples of one clip and kernel set.
+
+    folded         stack -> count; see folded.py
+    source         what took them
+    unnamed_share  of those in compiled code, the share without a name; None: not known
+    seconds        how long was sampled; frames: encoded meanwhile
+    sources        of the hottest functions, as the records keep them
+    warnings       what the reader has to know
+    """
 
     subject: Subject
     folded: Mapping[str, float]
-    rate_hz: float | None
-    resolved_share: float | None
+    rate_hz: float | None = None
+    unnamed_share: float | None = None
+    source: str = "sampler"
+    seconds: float | None = None
+    frames: float | None = None
+    sources: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def samples(self) -> float:
@@ -54,9 +69,26 @@ def clip_stacks(run: Run) -> list[ClipStacks]:
             for stack, samples in record.data.get("folded", {}).items():
                 folded[stack] = folded.get(stack, 0) + samples
         if folded:
-            data = records[-1].data
-            found.append(ClipStacks(subject, folded, data.get("rate_hz"), data.get("resolved_share")))
+            last = recording_of(records[-1])
+            found.append(
+                ClipStacks(
+                    subject,
+                    folded,
+                    last.rate_hz,
+                    last.unnamed_share,
+                    last.source,
+                    _sum(record.data.get("seconds") for record in records),
+                    _sum(record.data.get("frames") for record in records),
+                    tuple(source for record in records for source in record.data.get("sources", ())),
+                    tuple(dict.fromkeys(text for record in records for text in record.warnings)),
+                )
+            )
     return found
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def set_profiles(sampled: list[ClipStacks]) -> list[SetProfile]:

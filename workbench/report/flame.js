@@ -1,19 +1,22 @@
-"use strict";
-// A node is [name, samples, callees]; a name is [function, place, layer]. The state lives in the address after "#",
-// so that a view can be kept as a bookmark and sent to somebody.
+// The graph itself: what is drawn, and what mouse, keys and the address do to it. The state lives in the address behind
+// "#", so that a view can be kept as a bookmark and sent to somebody.
 const data = JSON.parse(document.getElementById("data").textContent);
 const element = (id) => document.getElementById(id);
 const flame = element("flame");
 const ROW = 20, NARROW = 26, INVISIBLE = 0.4;
-const state = { graph: 0, zoom: [], search: "" };
-let shown = [];  // the drawn frames, row by row: { node, path, button }
+const FIRST = { graph: 0, thread: "apart", by: data.by || "function", width: "both", zoom: [], search: "", source: -1 };
+const state = { ...FIRST };
+let tree = null, view = null;  // of the state: the whole, and the node that is zoomed to
+let shown = [];  // the drawn frames, row by row: { node, depth, button }
 
-function colours() {
-  return Array.from(document.querySelectorAll(".layers i"), (mark) => mark.style.background);
-}
+const graph = () => data.graphs[state.graph];
+const functionAt = (node) => data.functions[data.frames[node.frame][0]];
+const lineAt = (node) => (state.by === "line" ? data.frames[node.frame][1] : 0);
+const percent = (part, whole) => (whole ? (100 * part / whole).toFixed(part / whole < 0.0995 ? 2 : 1) : "0") + " %";
 
-function nodeAt(path) {
-  return path.reduce((node, at) => node[2][at], data.graphs[state.graph].root);
+function placeOf(node) {
+  const [, place, , inlined] = functionAt(node), line = lineAt(node);
+  return [place + (place && line ? `:${line}` : ""), inlined ? "(inlined)" : ""].filter(Boolean).join(" ");
 }
 
 function pattern() {
@@ -26,151 +29,215 @@ function pattern() {
 }
 
 function matches(node, wanted) {
-  const [name, place] = data.names[node[0]];
-  return wanted.test(name) || wanted.test(place) || wanted.test(`${place}.${name}`);
+  const [name, place] = functionAt(node), line = lineAt(node);
+  return wanted.test(name) || wanted.test(line ? `${place}:${line}` : place) || wanted.test(`${place}.${name}`);
 }
 
-// Samples in matching functions and everything below them, each sample counted once.
-function matchingSamples(node, wanted) {
-  if (matches(node, wanted)) return node[1];
-  return (node[2] || []).reduce((sum, callee) => sum + matchingSamples(callee, wanted), 0);
+// Samples in matching frames and everything below them, each sample counted once.
+function matchingSamples(from, wanted) {
+  let sum = 0;
+  const waiting = [from];
+  while (waiting.length) {
+    const node = waiting.pop();
+    if (matches(node, wanted)) sum += node.total;
+    else waiting.push(...node.callees);
+  }
+  return sum;
 }
 
-const percent = (part, whole) => (whole ? (100 * part / whole).toFixed(part / whole < 0.0995 ? 2 : 1) : "0") + " %";
+function rebuild() {
+  const before = view;
+  tree = buildTree(data, columns(), state.thread, state.by);
+  return before;
+}
+
+// The columns that widths come from: those of the graph, or of one side of a differential graph.
+function columns() {
+  return state.width === "both" || !graph().diff ? graph() : { ...graph(), own: graph().diff[state.width] };
+}
 
 function draw() {
-  const wanted = pattern(), layers = colours(), width = flame.clientWidth;
-  const top = nodeAt(state.zoom);
+  const wanted = pattern(), width = flame.clientWidth || 1;
   flame.textContent = "";
   flame.classList.toggle("searching", wanted !== null);
   shown = [];
-  const add = (node, path, left, share, above) => {
-    const pixels = share * width;
-    if (pixels < INVISIBLE) return;
-    const button = document.createElement("button");
-    const [name, place, layer] = data.names[node[0]];
-    button.type = "button";
-    button.tabIndex = -1;
-    button.className = "frame" + (above ? " above" : "") + (pixels < NARROW ? " narrow" : "") +
-      (wanted && matches(node, wanted) ? " match" : "");
-    button.style.cssText = `left:${left * 100}%;width:${share * 100}%;top:${path.length * ROW}px;--layer:${layers[layer]}`;
-    button.textContent = name;
-    button.setAttribute("aria-label", `${name} ${place}, ${percent(node[1], data.graphs[state.graph].root[1])}`);
-    flame.append(button);
-    shown.push({ node, path, button });
-  };
-  for (let depth = 0; depth < state.zoom.length; depth++) {
-    const path = state.zoom.slice(0, depth);
-    add(nodeAt(path), path, 0, 1, true);
+  for (let node = view.caller, depth = state.zoom.length - 1; node; node = node.caller, depth--) {
+    shown.unshift(frameButton(node, depth, 0, 1, width, wanted, true));
   }
-  const below = (node, path, left, share) => {
-    add(node, path, left, share, false);
+  const waiting = [[view, state.zoom.length, 0, 1]];  // first in, first out: row by row, left to right
+  for (let next = 0; next < waiting.length; next++) {
+    const [node, depth, left, share] = waiting[next];
+    shown.push(frameButton(node, depth, left, share, width, wanted, false));
     let x = left;
-    (node[2] || []).forEach((callee, at) => {
-      const part = share * callee[1] / node[1];
-      if (part * width >= INVISIBLE) below(callee, [...path, at], x, part);
+    for (const callee of node.callees) {
+      const part = node.total ? share * callee.total / node.total : 0;
+      if (part * width < INVISIBLE) break;  // the largest come first
+      waiting.push([callee, depth + 1, x, part]);
       x += part;
-    });
-  };
-  below(top, state.zoom, 0, 1);
-  const rows = Math.max(...shown.map((frame) => frame.path.length)) + 1;
-  flame.style.height = `${rows * ROW}px`;
-  const root = data.graphs[state.graph].root;
-  element("found").textContent = wanted ? `found in ${percent(matchingSamples(root, wanted), root[1])} of the time` : "";
-  describe(top);
-  const first = shown.find((frame) => frame.path.length === state.zoom.length);
-  if (first) first.button.tabIndex = 0;
+    }
+  }
+  flame.append(...shown.map((frame) => frame.button));
+  flame.style.height = `${(Math.max(...shown.map((frame) => frame.depth)) + 1) * ROW}px`;
+  element("found").textContent = wanted ? foundText(wanted) : "";
+  describe(view);
+  shown[state.zoom.length].button.tabIndex = 0;
+}
+
+function foundText(wanted) {
+  const whole = `found in ${percent(matchingSamples(tree.root, wanted), tree.root.total)} of the time`;
+  return view === tree.root ? whole : `${whole}, ${percent(matchingSamples(view, wanted), view.total)} of the view`;
+}
+
+function frameButton(node, depth, left, share, width, wanted, above) {
+  const button = document.createElement("button"), [name, , layer] = functionAt(node);
+  button.type = "button";
+  button.tabIndex = -1;
+  button.className = ["frame", above && "above", share * width < NARROW && "narrow", wanted && matches(node, wanted) && "match",
+    functionAt(node)[3] && "inlined", ...changeClasses(node)].filter(Boolean).join(" ");
+  button.style.cssText = `left:${left * 100}%;width:${share * 100}%;top:${depth * ROW}px`;
+  if (!graph().diff) button.style.setProperty("--layer", `var(--layer-${layer})`);
+  button.textContent = lineAt(node) ? `${name}:${lineAt(node)}` : name;
+  button.setAttribute("aria-label", `${name} ${placeOf(node)}, ${percent(node.total, tree.root.total)}`);
+  return { node, depth, button };
 }
 
 function describe(node) {
-  const graph = data.graphs[state.graph], [name, place] = data.names[node[0]];
-  const self = node[1] - (node[2] || []).reduce((sum, callee) => sum + callee[1], 0);
-  const top = nodeAt(state.zoom);
-  const label = element("name");
-  label.replaceChildren(Object.assign(document.createElement("b"), { textContent: name }), place ? ` ${place}` : "");
-  const parts = [`${percent(node[1], graph.root[1])} of all`];
-  if (state.zoom.length) parts.push(`${percent(node[1], top[1])} of the view`);
-  parts.push(`${percent(self, graph.root[1])} itself`);
-  if (graph.samples) parts.push(`${Math.round(node[1])} samples`);
-  element("shares").textContent = parts.join("  ·  ");
+  const [name] = functionAt(node);
+  element("name").replaceChildren(Object.assign(document.createElement("b"), { textContent: name }), ` ${placeOf(node)}`.trimEnd());
+  element("shares").textContent = (graph().diff ? changeText(node) : shareTexts(node)).join("  ·  ");
 }
 
+function shareTexts(node) {
+  const parts = [`${percent(node.total, tree.root.total)} of all`];
+  if (view !== tree.root) parts.push(`${percent(node.total, view.total)} of the view`);
+  parts.push(`${percent(node.own, tree.root.total)} itself`);
+  if (graph().samples) parts.push(`${Math.round(node.total).toLocaleString("en")} samples`);
+  if (graph().frame_s) parts.push(`${milliseconds(node.total * graph().frame_s)} ms a frame`);
+  return parts;
+}
+
+const milliseconds = (seconds) => {
+  const value = 1e3 * seconds;
+  return value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3);
+};
+
+// change: what differs from now. A tree of its own begins where the reader was, as far as it has the same functions.
 function show(change) {
+  const other = ["graph", "thread", "by", "width"].some((key) => key in change && String(change[key]) !== String(state[key]));
   Object.assign(state, change);
+  if (other || !tree) {
+    const before = rebuild();
+    if (!("zoom" in change)) state.zoom = before ? pathOf(sameNode(data, before, tree.root)) : [];
+  }
+  view = nodeAt(tree.root, state.zoom);
+  state.zoom = pathOf(view);
   const hash = new URLSearchParams();
-  if (state.graph) hash.set("graph", state.graph);
+  for (const key of ["graph", "thread", "by", "width", "search", "source"]) {
+    if (String(state[key]) !== String(FIRST[key])) hash.set(key, state[key]);
+  }
   if (state.zoom.length) hash.set("zoom", state.zoom.join("."));
-  if (state.search) hash.set("search", state.search);
   history.replaceState(null, "", "#" + hash);
-  element("graph").value = state.graph;
-  if (element("search").value !== state.search) element("search").value = state.search;
+  if (other || !element("graph").dataset.ready) fillChoosers();
+  for (const key of ["graph", "thread", "by", "width", "search"]) {
+    const chooser = element(key);
+    if (chooser && chooser.value !== String(state[key])) chooser.value = state[key];
+  }
   draw();
+  drawPanel();
 }
 
 function readAddress() {
   const hash = new URLSearchParams(location.hash.slice(1));
-  const graph = Number(hash.get("graph"));
-  state.graph = data.graphs[graph] ? graph : 0;
-  state.search = hash.get("search") || "";
-  state.zoom = (hash.get("zoom") || "").split(".").filter(Boolean).map(Number);
-  for (let node = data.graphs[state.graph].root, depth = 0; depth < state.zoom.length; depth++) {
-    node = (node[2] || [])[state.zoom[depth]];
-    if (!node) state.zoom.length = depth;  // an address of another page: go as deep as it leads
+  const at = Number(hash.get("graph"));
+  const chosen = { ...FIRST, graph: data.graphs[at] ? at : 0, search: hash.get("search") || "" };
+  const threads = threadsOf(data, data.graphs[chosen.graph]).map(String);
+  if (["merged", ...threads].includes(hash.get("thread"))) chosen.thread = hash.get("thread");
+  if (["function", "line"].includes(hash.get("by"))) chosen.by = hash.get("by");
+  if (["before", "after"].includes(hash.get("width"))) chosen.width = hash.get("width");
+  if (data.sources && data.sources[hash.get("source")]) chosen.source = Number(hash.get("source"));
+  chosen.zoom = (hash.get("zoom") || "").split(".").filter(Boolean).map(Number);
+  show(chosen);
+}
+
+function fillChoosers() {
+  const chooser = element("thread"), threads = threadsOf(data, graph());
+  if (chooser) {
+    const name = (at) => data.functions[functionOf(data, graph(), at)][0];
+    chooser.replaceChildren(new Option("all threads, apart", "apart"), new Option("all threads, merged", "merged"),
+      ...threads.map((at) => new Option(name(at), at)));
+    chooser.hidden = !threads.length;
   }
-  show({});
+  element("graph").hidden = data.graphs.length < 2;
+  element("graph").dataset.ready = "yes";
+  element("facts").textContent = graph().facts.join(" · ");
 }
 
 function frameOf(button) {
   return shown.find((frame) => frame.button === button);
 }
 
-function zoomTo(path) {
-  show({ zoom: path });
-  const frame = shown.find((candidate) => candidate.path.length === path.length && !candidate.button.classList.contains("above"));
-  if (frame) frame.button.focus();
+function zoomTo(node) {
+  show({ zoom: pathOf(node), source: sourceOf(data.frames[node.frame][0]) });  // -1: of the hottest in the view
+  shown[state.zoom.length].button.focus();
 }
 
 // The next frame to walk to from `frame`, in the picture's own geometry.
 function neighbour(frame, key) {
-  const level = frame.path.length + { ArrowUp: -1, ArrowDown: 1, ArrowLeft: 0, ArrowRight: 0 }[key];
-  const row = shown.filter((candidate) => candidate.path.length === level);
-  if (key === "ArrowUp") return row.find((candidate) => candidate.path.every((at, depth) => at === frame.path[depth]));
-  if (key === "ArrowDown") {
-    const callees = row.filter((candidate) => frame.path.every((at, depth) => at === candidate.path[depth]));
-    return callees.reduce((best, next) => (!best || next.node[1] > best.node[1] ? next : best), undefined);
-  }
+  const row = shown.filter((candidate) => candidate.depth === frame.depth);
+  if (key === "ArrowUp") return shown.find((candidate) => candidate.node === frame.node.caller);
+  if (key === "ArrowDown") return shown.find((candidate) => candidate.node.caller === frame.node);  // the largest first
   return row[row.indexOf(frame) + (key === "ArrowLeft" ? -1 : 1)];
 }
 
+function next(chooser) {
+  const values = Array.from(chooser.options, (option) => option.value);
+  return values[(values.indexOf(chooser.value) + 1) % values.length];
+}
+
 function onKey(event) {
-  const typing = event.target === element("search") || event.target === element("graph");
-  if (event.key === "Escape") show({ zoom: [], search: "" });
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const typing = ["search", "graph", "thread", "by", "width"].includes(event.target.id);
+  const offered = (id) => !typing && element(id) && !element(id).hidden && !element(id).disabled;
+  if (event.key === "Escape") show({ zoom: [], search: "", source: -1 });
+  else if (event.key === "Backspace" && !typing) { if (view.caller) zoomTo(view.caller); }
   else if (event.key === "/" && !typing) element("search").focus();
+  else if (event.key === "l" && offered("by")) show({ by: next(element("by")) });
+  else if (event.key === "t" && offered("thread")) show({ thread: next(element("thread")) });
   else if (event.key.startsWith("Arrow") && !typing) {
-    const frame = frameOf(document.activeElement) || shown.find((candidate) => candidate.path.length === state.zoom.length);
-    const next = document.activeElement === frame.button ? neighbour(frame, event.key) : frame;
-    if (next) next.button.focus();
+    const frame = frameOf(document.activeElement), to = frame ? neighbour(frame, event.key) : shown[state.zoom.length];
+    if (!frame && document.activeElement !== document.body && document.activeElement !== flame) return;
+    if (to) to.button.focus();
   } else return;
   event.preventDefault();
 }
 
-function groupGraphs() {
-  const sets = new Set(data.graphs.map((graph) => graph.kernels));
-  data.graphs.forEach((graph, at) => {
-    const option = new Option(sets.size > 1 ? `${graph.title} (${graph.kernels})` : graph.title, at);
-    element("graph").append(option);
+function start() {
+  const sets = new Set(data.graphs.map((each) => each.kernels));
+  data.graphs.forEach((each, at) => {
+    element("graph").append(new Option(sets.size > 1 ? `${each.title} (${each.kernels})` : each.title, at));
   });
+  if (element("by") && !data.frames.some(([, line]) => line)) {
+    element("by").disabled = true;
+    element("by").title = "These samples say no lines";
+  }
+  const onFrame = (act) => (event) => { const frame = frameOf(event.target); if (frame) act(frame.node); };
+  flame.addEventListener("click", onFrame(zoomTo));
+  flame.addEventListener("mouseover", onFrame(describe));
+  flame.addEventListener("focusin", onFrame(describe));
+  flame.addEventListener("mouseleave", () => describe(view));
+  element("graph").addEventListener("change", (event) => show({ graph: Number(event.target.value), thread: keptThread() }));
+  for (const key of ["thread", "by", "width"]) {
+    if (element(key)) element(key).addEventListener("change", (event) => show({ [key]: event.target.value }));
+  }
+  element("search").addEventListener("input", (event) => show({ search: event.target.value }));
+  element("reset").addEventListener("click", () => show({ zoom: [], search: "", source: -1 }));
+  document.addEventListener("keydown", onKey);
+  window.addEventListener("resize", draw);
+  window.addEventListener("hashchange", readAddress);
+  readAddress();
 }
 
-flame.addEventListener("click", (event) => { const frame = frameOf(event.target); if (frame) zoomTo(frame.path); });
-flame.addEventListener("mouseover", (event) => { const frame = frameOf(event.target); if (frame) describe(frame.node); });
-flame.addEventListener("focusin", (event) => { const frame = frameOf(event.target); if (frame) describe(frame.node); });
-flame.addEventListener("mouseleave", () => describe(nodeAt(state.zoom)));
-element("graph").addEventListener("change", (event) => show({ graph: Number(event.target.value), zoom: [] }));
-element("search").addEventListener("input", (event) => show({ search: event.target.value }));
-element("reset").addEventListener("click", () => show({ zoom: [], search: "" }));
-document.addEventListener("keydown", onKey);
-window.addEventListener("resize", draw);
-window.addEventListener("hashchange", readAddress);
-groupGraphs();
-readAddress();
+// Another graph numbers its threads anew.
+function keptThread() {
+  return state.thread === "merged" ? "merged" : "apart";
+}

@@ -1,99 +1,75 @@
-"""The encoder's command line with py-spy on its steady state, and a map of the compiled functions.
+"""The encoder's command line with a sampler on its steady state.
 
-python -m workbench.instruments.inside.profiled SYMBOLS.json SECONDS WARM_UP SAMPLER... -- ENCODER_ARGUMENT... SAMPLER is a
-command line that samples the process whose id is put at its end until it is interrupted; none with --warm. It begins
-behind the first WARM_UP packets; the clip's pictures are encoded forwards and backwards until SECONDS have gone by from
-there, so that a short clip gives as many samples as a long one. With 0 SECONDS the clip is encoded once. SYMBOLS.json is a
-list of [address, size, name, wrapper].
+python -m workbench.instruments.inside.profiled WARM_UP SECONDS FRAMES -- ENCODER_ARGUMENT... What samples, and where to,
+the environment says (watched.py). Sampling begins behind the first WARM_UP packets; the clip's pictures are encoded
+forwards and backwards until SECONDS have gone by from there and the packets since then are a multiple of PERIOD, or until
+there have been FRAMES of them where that is not 0, so that a short clip gives as many samples as a long one. With 0 of both
+the clip is encoded once.
 """
 
 from __future__ import annotations
 
-import ctypes
-import dataclasses
 import gc
-import json
-import os
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from workbench.instruments.inside import jit
+from workbench.instruments.inside import watched
+from workbench.instruments.inside.attached import AttachedError
 from workbench.instruments.inside.repeated import back_and_forth
+from workbench.instruments.inside.watched import Watcher
 
-_PR_SET_PTRACER = 0x59616D61
-_ANY_PROCESS = ctypes.c_ulong(-1)
-_READY = b"Sampling process"
-
-
-class Sampler:
-    """A sampler of this process, on from `start` to `stop`."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._command = command
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it says that it samples, or until it ends because it may not."""
-        # Where a process may trace none but its descendants (Yama's ptrace_scope 1), it needs our leave.
-        ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANY_PROCESS, 0, 0, 0)
-        command = [*self._command, str(os.getpid())]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if _READY in line:
-                return
-            sys.stderr.buffer.write(line)
-
-    def stop(self) -> None:
-        """Have it write what it saw, and wait for that."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
-            self._process.communicate()
+PERIOD = 16  # frames of a mini-GOP are not alike: parts of one would weigh some kinds more than a video does
 
 
 def sampled(
-    encode: Callable[..., Iterator[Any]], sampler: Sampler, seconds: float, warm_up: int
+    encode: Callable[..., Iterator[Any]], watcher: Watcher, warm_up: int, seconds: float, frames: int
 ) -> Callable[..., Iterator[Any]]:
-    """`encode` with the sampler on behind the first `warm_up` packets, for `seconds`, which end the encode; with 0 of them,
-    to the last packet of the clip."""
+    """`encode` with the watcher on behind the first `warm_up` packets, for `frames` or at least `seconds`, which end the
+    encode; with 0 of both, to the last packet of the clip."""
 
     def encode_sampled(pictures: Iterable[Any], *arguments: Any) -> Iterator[Any]:
-        packets = encode(back_and_forth(pictures) if seconds else pictures, *arguments)
+        endless = bool(seconds or frames)
+        packets = encode(back_and_forth(pictures) if endless else pictures, *arguments)
         yield from islice(packets, warm_up)
         gc.collect()  # what loading compiled code left behind is no part of the steady state
-        sampler.start()
-        ends = time.monotonic() + seconds
+        watcher.start()
+        ends, seen = time.monotonic() + seconds, 0
         for packet in packets:
+            seen += 1
             yield packet
-            if seconds and time.monotonic() >= ends:
+            if frames and seen >= frames:
+                break
+            if seconds and not frames and seen % PERIOD == 0 and time.monotonic() >= ends:
                 break  # the frames that are planned already are not waited for
-        sampler.stop()
+        watcher.stop(seen)
 
     return encode_sampled
 
 
 def main() -> int:
-    """Encode, write the map, return the encoder's exit status."""
+    """Encode and return the encoder's exit status."""
     words = sys.argv[1:]
     cut = words.index("--")
-    symbols, seconds, warm_up, *sampler = words[:cut]
-    jit.keep_frame_pointers()
-    from encoder import stream  # behind the frame pointers: the encoder compiles as it loads
+    warm_up, seconds, frames = int(words[0]), float(words[1]), int(words[2])
+    told = watched.settings()
+    watcher = watched.install(told)  # before the encoder, which compiles as it loads
+    if told["source"] and watcher is None:
+        return 1
+    from encoder import stream
 
-    if sampler:
-        stream.encode = sampled(stream.encode, Sampler(sampler), float(seconds), int(warm_up))
+    if watcher is not None:
+        stream.encode = sampled(stream.encode, watcher, warm_up, seconds, frames)
     from encoder.cli import main as encode
 
-    status = encode(words[cut + 1 :])
-    if "llvmlite" in sys.modules:
-        Path(symbols).write_text(json.dumps([dataclasses.astuple(symbol) for symbol in jit.symbols()]))
-    return status
+    try:
+        return encode(words[cut + 1 :])
+    except AttachedError as error:
+        watched.failed(Path(told["folder"]), str(error))
+        return 1
 
 
 if __name__ == "__main__":
