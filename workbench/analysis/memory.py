@@ -1,4 +1,5 @@
-"""Maximum resident set, allocations and the sites that make them."""
+"""Maximum resident set, allocations and the sites that make them, in the clips of a profile; `memory_growth.py` says what
+leaks, `memory_sides.py` what one run of `workbench memory` found."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ class ClipMemory:
 def clip_memory(run: Run) -> list[ClipMemory]:
     """Every clip and kernel set whose memory was measured, in the order taken."""
     rss: dict[Subject, tuple[float, ...]] = {}
-    for record in run.select(metric="max_rss"):
+    for record in run.select(instrument="wall", metric="max_rss"):
         rss[subject_of(record)] = rss.get(subject_of(record), ()) + record.values
     allocations = {subject_of(record): record for record in run.select(metric="allocations")}
     peaks = {subject_of(record): record for record in run.select(metric="peak_bytes")}
