@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workbench.errors import EnvironmentFault, InputError
@@ -32,7 +32,8 @@ def written_whole(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise EnvironmentFault(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing can be taken away
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ line. Schema 1 is the first.
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -50,6 +51,11 @@ class Run:
     records: tuple[Record, ...]
     end: Mapping[str, Any] | None
     folder: Path
+
+    @property
+    def command(self) -> str:
+        """The command line that began the run, to be typed again."""
+        return shlex.join(["workbench", str(self.header.get("verb", "")), *map(str, self.header.get("arguments", ()))])
 
     def select(self, instrument: str | None = None, metric: str | None = None, **subject: Any) -> list[Record]:
         """The records of an instrument and metric whose subject has these entries, in the order taken."""

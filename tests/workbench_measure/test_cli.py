@@ -37,7 +37,7 @@ def test_every_verb_has_the_common_options(verb: str, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["profil"], "'profil' is no verb; verbs are: profile, corpus, kernels, report"),
+        (["profil"], "'profil' is no verb; verbs are: profile, corpus, kernels, flame, trace, memory, counts, report"),
         (["profile", "--fast", "x"], "No such option"),
         (["profile"], "Missing argument 'CORPUS'"),
     ],

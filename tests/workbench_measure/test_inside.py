@@ -11,7 +11,7 @@ from workbench.encode import frame_seconds, loaded
 from workbench.instruments import coverage, memory, output, spans, tiles
 from workbench.instruments.coverage import Covered, never_reached
 from workbench.instruments.inside import loaded as inside_loaded
-from workbench.instruments.inside.profiled import sampled
+from workbench.instruments.inside.profiled import PERIOD, sampled
 from workbench.instruments.inside.repeated import back_and_forth
 from workbench.kept import Kept
 from workbench.repetition import Limits
@@ -105,15 +105,17 @@ class Clockwork:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.frames: int | None = None
 
     def start(self) -> None:
         self.told.append("start")
 
-    def stop(self) -> None:
+    def stop(self, frames: int | None = None) -> None:
         self.told.append("stop")
+        self.frames = frames
 
 
-def sampled_packets(seconds: float, warm_up: int, pictures: str = "abc") -> list[str]:
+def sampled_packets(seconds: float, warm_up: int, pictures: str = "abc", frames: int = 0) -> list[str]:
     """What is told while pictures become packets, each after a hundredth of a second."""
     sampler = Clockwork()
 
@@ -125,15 +127,21 @@ def sampled_packets(seconds: float, warm_up: int, pictures: str = "abc") -> list
         finally:
             sampler.told.append("closed")
 
-    for packet in sampled(encode, sampler, seconds, warm_up)(pictures):  # type: ignore[arg-type]
+    for packet in sampled(encode, sampler, warm_up, seconds, frames)(pictures):  # type: ignore[arg-type]
         sampler.told.append(packet)
+    between = sampler.told[sampler.told.index("start") : sampler.told.index("stop")]
+    assert sampler.frames == len([word for word in between if len(word) == 1])
     return sampler.told
 
 
 def test_the_sampler_is_on_behind_the_warm_up_until_its_time_is_over() -> None:
     told = sampled_packets(0.1, warm_up=2)
     assert told[:4] == ["a", "b", "start", "c"] and told[-2:] == ["stop", "closed"]
-    assert 3 <= len(told[3:-2]) <= 12  # no picture is encoded behind the end
+    assert len(told[3:-2]) == PERIOD  # a whole mini-GOP, and no picture is encoded behind the end
+
+
+def test_the_sampler_is_on_for_as_many_frames_as_are_asked_for() -> None:
+    assert sampled_packets(9.0, warm_up=1, frames=3) == ["a", "start", "b", "c", "b", "stop", "closed"]
 
 
 def test_without_a_time_the_clip_is_sampled_once() -> None:

@@ -146,7 +146,7 @@ def test_an_encoder_that_fails_at_once_leaves_nothing(
     fault: str,
     message: str,
 ) -> None:
-    monkeypatch.setattr(sessions, "SHORTEST_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(sessions, "UNKNOWN_TIMEOUT_S", 3.0)
     done = workbench("profile", videos, *PROFILE, fault=fault)
     assert (done.status, done.output) == (5, "")
     assert done.complaint.startswith("workbench: ") and done.complaint.rstrip().endswith(message)

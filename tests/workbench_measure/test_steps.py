@@ -10,9 +10,10 @@ import pytest
 from workbench.budget import Budget
 from workbench.commands.common import Display
 from workbench.corpus import Clip, load_corpus
-from workbench.errors import EnvironmentFault, OutputsDifferError, SubjectError
+from workbench.errors import EnvironmentFault, OutputsDifferError, SubjectError, SubjectTimeout
 from workbench.instruments import stacks
 from workbench.profiling import selection, steps
+from workbench.profiling import session as sessions
 from workbench.profiling.session import Session, Settings, Speed, calibrate
 from workbench.record import Record, RunWriter, read_run
 from workbench.subject import Encoder
@@ -228,16 +229,39 @@ def test_sets_that_do_not_agree_are_a_fault(
     assert "second_tiny: kernel sets write different bytes: numpy " in str(session.faults[0])
 
 
-def test_a_sampler_that_may_not_watch_costs_only_its_step(
+def test_a_set_that_takes_too_long_costs_only_the_comparison(
+    session: Session, clips: tuple[Clip, ...], fake_encoder: Callable[..., Encoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "UNKNOWN_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(sessions, "SHORTEST_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(sessions, "TIMEOUT_FACTOR", 0.0)
+    session.encoder = fake_encoder("hang")
+    steps.compare_sets(session, list(clips[:1]))
+    assert [type(fault) for fault in session.faults] == [SubjectTimeout] and "still running after 1.00 s" in said(
+        session
+    )[0]
+
+
+def test_a_clip_whose_coverage_takes_too_long_is_not_known(
+    session: Session, fake_encoder: Callable[..., Encoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "SHORTEST_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(sessions, "TIMEOUT_FACTOR", 0.0)
+    session.encoder = fake_encoder("hang")
+    assert [clip.name for clip in selection.choose_clips(session)] == ["first", "second"]
+    assert said(session)[0].startswith("select: no time to learn what first, second cover")
+
+
+def test_where_nothing_can_sample_only_that_step_is_missing(
     session: Session, clips: tuple[Clip, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> str:
-        raise EnvironmentFault("py-spy is not installed; run: pip install py-spy")
+    def refuse(_: Path, source: str, *more: object, **others: object) -> dict[str, str]:
+        raise EnvironmentFault(f"{source} may not watch")
 
-    monkeypatch.setattr(stacks, "_py_spy", refuse)
+    monkeypatch.setattr(stacks, "_told", refuse)
     steps.measure_stacks(session, [(clip, "numpy") for clip in clips])
-    assert [str(fault) for fault in session.faults] == ["py-spy is not installed; run: pip install py-spy"]
-    assert said(session) == ["py-spy is not installed; run: pip install py-spy"]
+    expected = "sampler may not watch; perf may not watch; py-spy may not watch"
+    assert [str(fault) for fault in session.faults] == said(session) == [expected]
 
 
 def test_an_encoder_that_dies_ends_the_step(

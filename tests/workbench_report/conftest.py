@@ -1,6 +1,7 @@
 """Run folders that several tests read."""
 
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -30,3 +31,13 @@ def pages(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def found(run_folder: Path) -> Findings:
     """Its findings."""
     return findings(read_run(run_folder))
+
+
+@pytest.fixture
+def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are blank, for tests of the text beside them: laying pictures out takes most of a page's time."""
+
+    def save_blank(_: object, file: TextIO, **options: object) -> None:
+        file.write('<svg viewBox="0 0 1 1"></svg>')
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", save_blank)

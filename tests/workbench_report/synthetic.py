@@ -55,11 +55,21 @@ KINDS = (
     ("inter", 2, 4, 0, 0.05, 0.3),
 )
 BITS = {"partition": 0.05, "mode": 0.15, "motion": 0.2, "coefficients_y": 0.6}
-ROOT = "encode (encoder/stream.py:40);encode_frame (encoder/frame/frame.py:77)"
+ROOT = "thread main;encode (encoder/stream.py:40);encode_frame (encoder/frame/frame.py:77)"
+SATD = "set_numba.satd (encoder/kernels/set_numba/distortion.py)"
+SATD_SOURCE = (
+    "def satd(a, b):",
+    "    total = 0",
+    "    for row in range(8):",
+    "        total += _row(a, b, row)",
+    "    return total",
+)
 TILE = f"{ROOT};tile.walk.encode_tile"
 SEARCH = f"{TILE};tile.partition.search_partition"
 STACKS = {  # mean number of samples in a clip
-    f"{SEARCH};tile.decision.try_modes;set_numba.satd": 190,
+    f"{SEARCH};tile.decision.try_modes;{SATD.replace(')', ':43)')}": 150,
+    f"{SEARCH};tile.decision.try_modes;{SATD.replace(')', ':42)')}": 40,
+    f"{SEARCH};tile.decision.try_modes;{SATD.replace(')', ':43)')};_row [inlined] (encoder/kernels/set_numba/distortion.py:9)": 30,
     f"{SEARCH};tile.decision.try_modes;set_numba.intra_directional": 120,
     f"{SEARCH};tile.decision.try_modes;set_numba.intra_smooth": 55,
     f"{SEARCH};tile.decision.rd_cost;set_numba.forward_transform": 110,
@@ -74,9 +84,13 @@ STACKS = {  # mean number of samples in a clip
     f"{ROOT};cdef_frame (encoder/frame/filters.py:31);set_numba.cdef_filter": 60,
     f"{ROOT};cdef_frame (encoder/frame/filters.py:28);set_numba.cdef_direction": 17,
     f"{ROOT};write_headers (encoder/frame/headers.py:200)": 3,
-    "encode (encoder/stream.py:44);readinto (encoder/y4m.py:12)": 9,
+    "thread main;encode (encoder/stream.py:44);readinto (encoder/y4m.py:12)": 9,
 }
-STEPS = ("select", "check", "time", "spans", "stacks", "memory", "tiles")
+STEPS = ("select", "check", "time", "spans", "stacks", "memory", "largest", "tiles")
+# Of the timeline, microseconds of a frame on the main thread and on each of two workers.
+MOTION_US, TILE_US, CDEF_US = 200, (600, 400), 100
+ALIVE = 5_000_000, 7_000_000
+"""Bytes alive over the steady state, most of the time and at the peak."""
 
 RecordLine = dict[str, Any]
 
@@ -177,6 +191,42 @@ def kind_of(
         "psnr_y": 40.0 - layer if size else None,
         "block_sizes": {"8x8": 0.25, "64x64": 0.75},
         "modes": {"NEWMV": 0.998, "DC": 0.002} if type_ == "inter" else {"DC": 1.0},
+    }
+
+
+def timeline_data(frames: int) -> dict[str, Any]:
+    """A main thread that searches motion, hands a tile to each of two workers, waits and filters, frame after frame."""
+    names = ("frame", "motion", "wait for tiles", "tile", "cdef")
+    rows, marks = [], []
+    for number in range(frames):
+        begin = number * 1000 * (MOTION_US + max(TILE_US) + CDEF_US)
+        tiles = begin + 1000 * MOTION_US
+        filters = tiles + 1000 * max(TILE_US)
+        end = filters + 1000 * CDEF_US
+        rows += [
+            (0, 0, begin, end, number, -1, -1),
+            (0, 1, begin, tiles, -1, -1, -1),
+            (0, 2, tiles, filters, -1, -1, -1),
+        ]
+        rows += [(0, 4, filters, end, -1, -1, -1)]
+        rows += [(1 + at, 3, tiles, tiles + 1000 * spent, number, at, -1) for at, spent in enumerate(TILE_US)]
+        marks += [{"name": "in", "frame": number, "at_ns": begin}, {"name": "out", "frame": number, "at_ns": end}]
+    rows.sort(key=lambda row: (row[0], row[2], -row[3]))
+    columns = ("lane", "name", "begin_ns", "end_ns", "frame", "tile", "place")
+    known = {"type": "inter", "layer": 0, "bytes": 9, "shown": True, "wall_s": 1.0}
+    return {
+        "lanes": ["main", "tile worker 1", "tile worker 2"],
+        "names": names,
+        "waits": ["wait for tiles"],
+        "spans": {column: [row[at] for row in rows] for at, column in enumerate(columns)},
+        "marks": marks,
+        "detail": "tile",
+        "frames": [{"display_index": number, **known} for number in range(frames)],
+        "lost": 0,
+        "clock_off_ns": 0,
+        "interpreted": False,
+        "threads": 2,
+        "tiles": 2,
     }
 
 
@@ -282,7 +332,14 @@ class Builder:
         for clip in clips:
             counts = {stack: int(self.random.poisson(mean)) for stack, mean in STACKS.items()}
             folded = {stack: count for stack, count in counts.items() if count}
-            data = {"folded": folded, "rate_hz": 200, "resolved_share": 0.998}
+            place = {
+                "function": "set_numba.satd",
+                "path": "encoder/kernels/set_numba/distortion.py",
+                "label": "set_numba.satd",
+            }
+            source = {**place, "first": 40, "lines": SATD_SOURCE, "missing": ""}
+            about = {"source": "sampler", "rate_hz": 250, "seconds": 5.2, "frames": 48, "unnamed_share": 0.002}
+            data = {"folded": folded, **about, "sources": [source]}
             records.append(
                 record_of("stacks", "samples", "count", subject_of(clip, kernels[0]), [sum(folded.values())], data)
             )
@@ -297,11 +354,33 @@ class Builder:
         records = []
         for clip in clips:
             subject = subject_of(clip, kernels[0], 5)
-            data = {"frames": 4, "warm_up": 17, "top_sites": sites}
             peak = 5.2e6 + 3 * SIZES[clip][0] * SIZES[clip][1]
+            curve = {"step": 20, "counts": [50, 90, 50, 50], "bytes": [ALIVE[0], ALIVE[1], ALIVE[0], ALIVE[0]]}
+            marks = [[0, 0, 0], [20, 0, 0], [40, 0, 0], [60, 0, 0], [80, 0, 0]]
+            data = {"frames": 4, "warm_up": 17, "top_sites": sites, "curve": curve, "marks": marks}
+            data |= {"peak_count": 91, "peak_bytes": ALIVE[1], "total_bytes": 9_000_000, "temporary": 30}
             records.append(record_of("memray", "allocations", "count", subject, [80], data))
             records.append(record_of("memray", "peak_bytes", "bytes", subject, [peak], {"frames": 4}))
         return records
+
+    def largest(self, clips: list[str], kernels: list[str]) -> list[RecordLine]:
+        """The first clip: a timeline on two threads, the resident set over time, allocations of compiled code."""
+        subject = subject_of(clips[0], kernels[0])
+        wall_s = START_UP_S + FRAMES * per_frame_s(clips[0], self.scale)
+        samples = [[wall_s * at / 40, 90e6 + 80e6 * min(at, 10) / 10, 60e6] for at in range(41)]
+        resident = {"samples": samples, "rate_hz": 100, "wall_s": wall_s, "exit_status": 0}
+        stack = {
+            "functions": [["tile.walk.grow", ""], ["set_numba.satd", "satd"]],
+            "count": 32,
+            "bytes": 4096,
+            "live": None,
+        }
+        counted = {"frames": 4, "stacks": [stack], "bytes": 4096, "counted": 32, "statistics": [[0, 0], [40, 40]]}
+        return [
+            record_of("trace", "timeline", "s", subject | {"tiles": 2, "threads": 2}, [1e-3], timeline_data(FRAMES)),
+            record_of("resident", "max_rss", "bytes", subject, [171e6], resident),
+            record_of("nrt", "kernel_allocations", "count", subject, [32], counted),
+        ]
 
     def tiles(self, clips: list[str], kernels: list[str]) -> list[RecordLine]:
         return [

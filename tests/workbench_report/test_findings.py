@@ -128,6 +128,7 @@ def test_a_step_that_was_never_taken_leaves_the_others(tmp_path, step):
         "spans": found.stages,
         "stacks": found.profiles,
         "memory": [clip for clip in found.memory if clip.allocations is not None],
+        "largest": [found.timeline] if found.timeline else [],
         "tiles": found.tile_rows,
     }
     assert [name for name, section in sections.items() if not section] == [step]

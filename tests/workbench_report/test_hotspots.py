@@ -28,18 +28,9 @@ def test_every_clip_counts_the_same_unless_told():
     assert hotspots.combined([a, b], weights=[3, 1]) == {"x": 0.75, "y": 0.25}
 
 
-@pytest.mark.parametrize(
-    ("frame", "expected"),
-    [
-        ("encode (encoder/stream.py)", ("encode", "encoder/stream.py")),
-        ("set_numba.satd", ("satd", "set_numba")),
-        ("tile.walk.encode_tile", ("encode_tile", "tile.walk")),
-        ("[libc.so.6]", ("[libc.so.6]", "")),
-        ("[unknown]", ("[unknown]", "")),
-    ],
-)
-def test_a_function_is_told_from_its_place(frame, expected):
-    assert hotspots.name_and_place(frame) == expected
+def test_an_inlined_copy_is_the_function_itself():
+    folded = {"a (x.py:1);satd [inlined] (k.py:9)": 1, "satd (k.py:3)": 1}
+    assert hotspots.self_time(folded) == {"satd (k.py)": 1.0}
 
 
 @given(profiles, profiles)

@@ -31,6 +31,7 @@ SECTIONS = {
     "spans": "Stages: not measured",
     "stacks": "Hottest functions: not measured",
     "memory": "allocations per frame",
+    "largest": "Timeline: not measured",
     "tiles": "Tiles and threads: not measured",
 }
 VOID = {"meta", "link", "img", "br", "input", "hr"}
@@ -62,9 +63,9 @@ def written(folder):
 
 
 def test_all_pages_are_written(pages):
-    assert {"report.html", "report.md", "flame.html", "pictures/times.svg", "pictures/speed-up.svg"} <= set(
-        written(pages)
-    )
+    pictures = {f"pictures/{name}.svg" for name in ("times", "speed-up", "timeline", "memory-live", "memory-resident")}
+    files = {"report.html", "report.md", "flame.html", "timeline.html", "trace.chrome.json", "trace.speedscope.json"}
+    assert files | pictures <= set(written(pages))
 
 
 def test_the_same_records_give_the_same_bytes_in_another_process(pages, tmp_path):
@@ -86,7 +87,15 @@ def test_pages_are_not_overwritten_unless_told(pages):
     assert written(pages) == before
 
 
-@pytest.mark.parametrize("name", ["report.html", "flame.html"])
+def test_one_page_that_is_there_keeps_all_from_being_written(run_folder, tmp_path):
+    (tmp_path / "records.jsonl").write_bytes((run_folder / "records.jsonl").read_bytes())
+    (tmp_path / "trace.speedscope.json").touch()
+    with pytest.raises(InputError, match=r"trace\.speedscope\.json"):
+        write_report(tmp_path)
+    assert written(tmp_path) == {"trace.speedscope.json": b""}
+
+
+@pytest.mark.parametrize("name", ["report.html", "flame.html", "timeline.html"])
 def test_a_page_loads_nothing_from_anywhere(pages, name):
     text = (pages / name).read_text()
     addresses = set(re.findall(r"(?:https?:)?//[\w.-]+\.\w+[\w/.-]*", text))
@@ -94,7 +103,7 @@ def test_a_page_loads_nothing_from_anywhere(pages, name):
     assert not re.search(r"<(link|img|iframe|object|embed|source)\b|\bsrc=|@import|url\((?!#)", text)
 
 
-@pytest.mark.parametrize("name", ["report.html", "flame.html"])
+@pytest.mark.parametrize("name", ["report.html", "flame.html", "timeline.html"])
 def test_a_page_is_well_nested(pages, name):
     parser = Nesting()
     parser.feed((pages / name).read_text())
@@ -149,6 +158,46 @@ def test_bits_and_time_stand_in_the_page_by_kind_of_frame(pages):
     assert "Share of the bytes" in drawn and "Share of the time" in drawn and "layer 2" in drawn
 
 
+def test_the_hottest_kernel_stands_line_by_line_with_the_source_that_was_kept(pages):
+    """The planted lines, out of the records: there is no such file here."""
+    text = section((pages / "report.md").read_text(), "Lines of the hottest kernel")
+    line = re.search(r"^ *([\d.]+) +([\d.]+) +43 +total \+= _row\(a, b, row\)$", text, re.MULTILINE)
+    assert line and 10 < float(line[1]) < float(line[2]) < 25
+    assert re.search(r"^ +\. +\. +40 +def satd", text, re.MULTILINE)
+    assert "_row (inlined)" in section((pages / "report.html").read_text(), "Lines of the hottest kernel")
+    assert '"def satd(a, b):"' in (pages / "flame.html").read_text()
+
+
+@pytest.mark.usefixtures("sketched")
+def test_a_function_whose_source_was_not_kept_is_said_to_be_so(tmp_path):
+    folder = build_run(tmp_path / "run", clips=("pan",), without=("tiles", "memory", "largest"))
+    path = folder / "records.jsonl"
+    path.write_text(re.sub(r'"sources": \[.*?\}\]', '"sources": []', path.read_text()))
+    text = section(markdown(profile_document(findings(read_run(folder)))), "Lines of the hottest kernel")
+    assert (
+        "`set_numba.satd` encoder/kernels/set_numba/distortion.py" in text
+        and "No source to show: it was not kept" in text
+    )
+
+
+def test_the_timeline_stands_in_the_page_and_leads_to_its_own(pages):
+    text = section((pages / "report.md").read_text(), "Timeline")
+    assert "2 tiles on 2 threads" in text and "(timeline.html)" in text and "pictures/timeline.svg" in text
+    assert re.search(r"\| tile \| 4\.8\d* ms \| 66\.7 \|", text)
+    assert re.search(r"\| tile worker 2 \| 44\.4 \|", text) and "latency" in text.lower()
+    drawn = ET.parse(pages / "pictures" / "timeline.svg").getroot()
+    labels = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"frames", "main", "tile worker 1", "critical path", "motion", "cdef"} <= set(labels)
+
+
+def test_memory_stands_in_the_page_over_time_and_inside_compiled_code(pages):
+    text = section((pages / "report.md").read_text(), "Memory")
+    assert "pictures/memory-live.svg" in text and "pictures/memory-resident.svg" in text
+    assert re.search(r"\| `satd: tile.walk.grow` \| 8 \|", text)
+    assert "peak 6.68 MiB" in (pages / "pictures" / "memory-live.svg").read_text()
+    assert "max 163 MiB" in (pages / "pictures" / "memory-resident.svg").read_text()
+
+
 def section(text, title):
     """A section of either page, from its heading to the next."""
     parts = re.split(r"^## |<h2>", text, flags=re.MULTILINE)
@@ -168,6 +217,7 @@ def test_the_summary_says_what_key_frames_take(found):
     assert "key frames 60.0 % of the bytes and 30.0 % of the time; layer 0 25.0 %" in said
 
 
+@pytest.mark.usefixtures("sketched")
 @pytest.mark.parametrize(("step", "said"), SECTIONS.items())
 def test_a_missing_step_is_said_to_be_missing(tmp_path, step, said):
     run = read_run(build_run(tmp_path / "run", clips=("pan",), without=(step,), end="interrupted"))
@@ -178,6 +228,7 @@ def test_a_missing_step_is_said_to_be_missing(tmp_path, step, said):
     assert html_page(document)
 
 
+@pytest.mark.usefixtures("sketched")
 @pytest.mark.parametrize(
     ("end", "said"), [(None, "killed"), ("budget", "ended by its time budget"), ("failed", "error")]
 )
@@ -197,6 +248,7 @@ def test_warnings_stand_in_the_section_of_what_they_are_about(pages):
     assert "repetition 4 took" not in sections["What is not known"]
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_single_repetition_has_no_spread_and_no_interval(tmp_path):
     found = findings(read_run(build_run(tmp_path / "run", clips=("pan",), repetitions=1, without=("spans", "stacks"))))
     assert found.times[0].relative_spread is None
@@ -204,6 +256,7 @@ def test_a_single_repetition_has_no_spread_and_no_interval(tmp_path):
     assert re.search(r"\| pan \| 640x360 \| [\d.]+ \| – \| – \|", markdown(profile_document(found)))
 
 
+@pytest.mark.usefixtures("sketched")
 def test_clips_that_a_step_did_not_come_to_are_named(tmp_path):
     folder = build_run(tmp_path / "run", clips=("pan", "flat"), without=("stacks", "tiles"))
     lines = [
@@ -237,6 +290,7 @@ def test_names_from_outside_cannot_become_markup(tmp_path):
     ET.parse(folder / "pictures" / "times.svg")
 
 
+@pytest.mark.usefixtures("sketched")
 def test_a_failed_check_is_the_first_thing_said(tmp_path):
     folder = build_run(tmp_path / "run", clips=("pan",), without=("stacks", "spans", "tiles", "memory"))
     path = folder / "records.jsonl"
@@ -248,6 +302,7 @@ def test_a_failed_check_is_the_first_thing_said(tmp_path):
     assert "**NO**" in text
 
 
+@pytest.mark.usefixtures("sketched")
 def test_sets_that_differ_are_named(tmp_path):
     folder = build_run(tmp_path / "run", clips=("pan",), without=("stacks", "spans", "tiles", "memory", "time"))
     path = folder / "records.jsonl"

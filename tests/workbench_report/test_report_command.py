@@ -9,7 +9,7 @@ import pytest
 from workbench.cli import main
 from workbench.report.terminal import print_summary
 
-from .synthetic import build_run
+from .synthetic import ALIVE, SATD, build_run
 
 QUICK = ("select", "spans", "stacks", "tiles")
 
@@ -32,6 +32,7 @@ def test_a_report_is_remade_and_its_summary_ends_with_its_path(workbench, tmp_pa
     status, out, err = workbench("report", folder)
     assert (status, err) == (0, "")
     assert out.splitlines()[-1] == str(folder / "report.html")
+    assert out.splitlines()[-2] == "again: workbench profile corpus/ --clips pan"
     assert (folder / "report.html").is_file()
     assert workbench("report", folder, "--quiet") == (0, "", "")
 
@@ -50,7 +51,26 @@ def test_the_json_file_holds_the_promised_keys(workbench, tmp_path):
     assert clip["frames_per_s"] == pytest.approx(1 / clip["time_per_frame_s"])
     assert [(kind["kind"], kind["frames"]) for kind in clip["frame_kinds"]][:2] == [("key", 1), ("layer 0", 1)]
     assert clip["frame_kinds"][0]["bytes"] == pytest.approx(0.6 * clip["bytes"], abs=2)
-    assert figures["top_functions"][0]["name"] == "set_numba.satd"
+    assert figures["top_functions"][0]["name"] == SATD
+    kernel = figures["hottest_kernel"]
+    assert (kernel["name"], kernel["self"]) == ("set_numba.satd", pytest.approx(figures["top_functions"][0]["share"]))
+    assert [line["line"] for line in kernel["lines"]] == [42, 43]
+    assert sum(line["self"] for line in kernel["lines"]) == pytest.approx(kernel["self"])
+    assert kernel["lines"][1]["total"] > kernel["lines"][1]["self"]  # what was inlined into it
+    timeline = figures["timeline"]
+    assert (timeline["busy_threads"], len(timeline["threads"])) == (pytest.approx((200 + 600 + 400 + 100) / 900), 3)
+    assert {name: round(spent, 6) for name, spent in timeline["critical_path_s"].items()} == {
+        "tile": 8 * 600e-6,
+        "motion": 8 * 200e-6,
+        "cdef": 8 * 100e-6,
+    }
+    assert timeline["latency"]["median_s"] == pytest.approx(900e-6)
+    assert clip["alive"] == {
+        "peak_blocks": 91,
+        "peak_bytes": ALIVE[1],
+        "temporary": 30,
+        "allocations_in_compiled_code_per_frame": 8.0,
+    }
     assert 0 < figures["top_functions"][0]["share"] < 1
     two = next(row for row in figures["tiles"] if (row["tiles"], row["threads"]) == (2, 2))
     assert two["speedup"] == pytest.approx(1.82, abs=0.05)
@@ -69,6 +89,7 @@ def test_what_was_not_measured_is_null_in_the_json(workbench, tmp_path):
     assert figures["clips"][0]["decodes"] is None
     assert figures["amdahl"] is None
     assert figures["tiles"] == figures["top_functions"] == []
+    assert figures["hottest_kernel"] is figures["flame"] is None and figures["timeline"]["latency"]
 
 
 def test_two_folders_are_compared(workbench, tmp_path):

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
 
-from workbench.analysis import amdahl, chosen, frames, memory, stacks, stages, tiles, times
+from workbench.analysis import amdahl, chosen, frames, memory, memory_sides, stacks, stages, tiles, times
 from workbench.analysis.outputs import ClipOutput, SetAgreement, clip_outputs, set_agreements
 from workbench.analysis.subjects import Subject, kernel_sets
+from workbench.analysis.traced import Traced, traced
 from workbench.errors import InputError
 from workbench.record import RECORDS_NAME, Run
 
 
 @dataclass(frozen=True)
 class Findings:
-    """The numbers of a run, section by section; an empty section was not measured."""
+    """The numbers of a run, section by section; an empty section was not measured, nor is a timeline that is None."""
 
     run: Run
     candidates: list[chosen.Candidate]
@@ -28,6 +29,8 @@ class Findings:
     stages: list[stages.ClipStages]
     profiles: list[stacks.SetProfile]
     memory: list[memory.ClipMemory]
+    memory_sides: list[memory_sides.Side]
+    timeline: Traced | None
     tile_rows: list[tiles.TileRow]
     left_out: Mapping[str, list[str]]
     cores: int | None
@@ -88,6 +91,8 @@ def findings(run: Run) -> Findings:
         stages=stages.clip_stages(run),
         profiles=stacks.set_profiles(stacks.clip_stacks(run)),
         memory=memory.clip_memory(run),
+        memory_sides=memory_sides.sides_by_subject(run),
+        timeline=traced(run.records) if run.select(instrument="trace", metric="timeline") else None,
         tile_rows=tiles.tile_rows(run),
         left_out=_left_out(run),
         cores=int(cores) if cores else None,

@@ -7,16 +7,14 @@ A folded stack is "outermost;...;innermost" with the number of samples that saw 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from workbench.analysis.folded import INLINED, without_line
+
 TOP = 10
 PERSISTENCE = 0.9  # rank-biased overlap: the first ten ranks carry about 86 % of the weight
-_LINE = re.compile(r":\d+\)$")
-_IN_FILE = re.compile(r"(?P<name>.+) \((?P<place>[^()]+)\)")
-_IN_MODULE = re.compile(r"(?P<place>\w+(?:\.\w+)*)\.(?P<name>\w+)")
 
 Profile = Mapping[str, float]  # function -> share of self time, adding up to 1
 
@@ -48,14 +46,9 @@ class Agreement:
 
 
 def function_of(frame: str) -> str:
-    """The frame without the line that was running: "walk (tile/walk.py:120)" is "walk (tile/walk.py)"."""
-    return _LINE.sub(")", frame)
-
-
-def name_and_place(frame: str) -> tuple[str, str]:
-    """A function and where it is: "main (cli.py)" is main in cli.py, "set_numba.satd" is satd in set_numba."""
-    match = _IN_FILE.fullmatch(frame) or _IN_MODULE.fullmatch(frame)
-    return (match["name"], match["place"]) if match else (frame, "")
+    """The frame without the line that was running, and without the mark of an inlined copy: "walk (tile/walk.py:120)" is
+    "walk (tile/walk.py)"."""
+    return without_line(frame).replace(INLINED, "", 1)
 
 
 def self_time(folded: Mapping[str, float]) -> dict[str, float]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from workbench.record import Record
 
@@ -17,7 +17,12 @@ class Subject(NamedTuple):
 
 def subject_of(record: Record) -> Subject:
     """The coordinates of a record; an entry that the record does not have is empty."""
-    return Subject(str(record.subject.get("clip", "")), str(record.subject.get("kernels", "")))
+    return subject_in(record.subject)
+
+
+def subject_in(entry: Mapping[str, Any]) -> Subject:
+    """The same of a record's entry `subject` alone."""
+    return Subject(str(entry.get("clip", "")), str(entry.get("kernels", "")))
 
 
 def by_subject(records: Iterable[Record]) -> dict[Subject, list[Record]]:

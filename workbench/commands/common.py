@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -12,13 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from workbench.errors import InputError
+from workbench.errors import EnvironmentFault, InputError
+from workbench.files import refuse_existing
 from workbench.record import RECORDS_NAME
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from workbench.corpus import Clip
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+SUPPORTED_FORMAT = "420p8"
 
 
 def output_options(command: Command) -> Command:
@@ -38,6 +44,12 @@ def command_line() -> list[str]:
     return words[1:]
 
 
+def again() -> str:
+    """The line to print below results: the command that brings them about once more."""
+    words: list[str] = click.get_current_context().find_root().obj
+    return f"again: {shlex.join(['workbench', *words])}"
+
+
 def kernel_sets(text: str) -> tuple[str, ...]:
     """`numba,satd=mine.py:fast,numpy` names two sets: an override belongs to the set before it. Raises InputError."""
     sets: list[str] = []
@@ -52,22 +64,63 @@ def kernel_sets(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sets))
 
 
+def usable(clips: tuple[Clip, ...], by_name: bool) -> tuple[Clip, ...]:
+    """The clips that the encoder takes. Raises InputError for a named one that it does not, or when none is left."""
+    refused = [clip for clip in clips if clip.format != SUPPORTED_FORMAT]
+    if refused and (by_name or len(refused) == len(clips)):
+        first = refused[0]
+        raise InputError(
+            f"{first.name}: its format is {first.format}, only 8-bit 4:2:0 ({SUPPORTED_FORMAT}) is supported yet; "
+            f"convert it with: ffmpeg -i INPUT -pix_fmt yuv420p {first.name}.y4m"
+        )
+    for clip in refused:
+        click.echo(f"workbench: {clip.name} is left out: its format is {clip.format}, not 8-bit 4:2:0", err=True)
+    return tuple(clip for clip in clips if clip not in refused)
+
+
 def new_folder(verb: str, out: Path | None, force: bool) -> Path:
     """The folder for a verb's results: `out`, or reports/<date>-<verb>, with -2, -3 ... where that exists.
 
-    Raises InputError when `out` holds a run already and `force` is not given; with it, the old records go.
+    What would fail when the results are written fails now. Raises InputError when there is a file in the way, or `out`
+    holds a run already and `force` is not given (with it, the old records go); EnvironmentFault where nothing can be written.
     """
+    _require_place(out if out is not None else Path("reports"))
     if out is None:
         first = Path("reports") / f"{date.today().isoformat()}-{verb}"
         names = (first.with_name(f"{first.name}-{number}") if number > 1 else first for number in range(1, 10_000))
         return next(folder for folder in names if not folder.exists())
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: is a file; --out names a folder")
     records = out / RECORDS_NAME
     if records.exists() and not force:
         raise InputError(f"{out}: holds a run already; choose another --out or give --force to replace it")
     records.unlink(missing_ok=True)
     return out
+
+
+def _require_place(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; --out names a folder")
+    try:
+        nearest = next(path for path in folder.absolute().parents if path.exists()) if not folder.exists() else folder
+    except OSError as error:
+        raise InputError(f"{folder}: no folder can have that name: {error.strerror}; give another --out") from error
+    if not nearest.is_dir():
+        raise InputError(f"{folder}: cannot be made, {nearest} is a file; give another --out")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise EnvironmentFault(f"{folder}: cannot be written: no right to write {nearest}; give another --out")
+
+
+def require_json_place(path: Path | None, force: bool) -> None:
+    """What would fail when `--json FILE` is written at the end fails now. Raises InputError when there is something in its way
+    or no folder for it, EnvironmentFault where that cannot be written."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; --json names a file")
+    refuse_existing(path, force)
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it or give another --json")
+    if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+        raise EnvironmentFault(f"{path}: cannot be written: no right to write {path.parent}; give another --json")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from workbench import units
 from workbench.commands.common import (
     Command,
     Display,
+    again,
     command_line,
     kernel_sets,
     new_folder,
@@ -126,8 +127,10 @@ def check_kernels(
     with terminated_as_interrupted():
         checked = _check(kernel_sets(spec), names, seed, quiet)
     _write_json(json_path, force, {"schema": SCHEMA, "seed": seed, "checked": [dataclasses.asdict(c) for c in checked]})
-    for item in checked if not quiet else ():
-        _print_checked(item)
+    if not quiet:
+        for item in checked:
+            _print_checked(item)
+        click.echo(f"\n{again()}")
     _raise_if_different(checked)
 
 
@@ -185,6 +188,7 @@ def bench_kernels(
     _write_json(json_path, force, {"schema": SCHEMA, "benchmarks": [_benchmark(record) for record in records]})
     if not quiet:
         _print_times(records, sets)
+        click.echo(f"\n{again()}")
     _raise_if_different(checked)
 
 

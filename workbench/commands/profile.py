@@ -16,6 +16,7 @@ from workbench.commands.common import (
     new_folder,
     output_options,
     terminated_as_interrupted,
+    usable,
 )
 from workbench.errors import InputError, OutputsDifferError, WorkbenchError
 from workbench.files import refuse_existing, write_text
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from workbench.corpus import Clip, Corpus
     from workbench.profiling.session import Session, Settings
     from workbench.subject import Encoder
-
-SUPPORTED_FORMAT = "420p8"
 
 
 @click.command()
@@ -72,8 +71,8 @@ def profile(
     """Measure the encoder on CORPUS and write a report.
 
     CORPUS is a folder with corpus.toml, or any folder of videos. The clips are chosen by the code they reach; their
-    streams are checked, then timed, profiled and encoded with more tiles and threads. Ctrl-C leaves a report of what
-    is done.
+    streams are checked, then timed, sampled and encoded with more tiles and threads; of the largest there is a timeline.
+    Ctrl-C leaves a report of what is done, `workbench report` makes it anew from the records.
     """
     from workbench.corpus import load_corpus
     from workbench.profiling.session import Settings
@@ -96,20 +95,6 @@ def chosen_by_hand(corpus: Corpus, names: str | None) -> tuple[Clip, ...]:
     if names is None:
         return corpus.main_clips()
     return corpus.named(dict.fromkeys(name.strip() for name in names.split(",")))
-
-
-def usable(clips: tuple[Clip, ...], by_name: bool) -> tuple[Clip, ...]:
-    """The clips that the encoder takes. Raises InputError for a named one that it does not, or when none is left."""
-    refused = [clip for clip in clips if clip.format != SUPPORTED_FORMAT]
-    if refused and (by_name or len(refused) == len(clips)):
-        first = refused[0]
-        raise InputError(
-            f"{first.name}: its format is {first.format}, only 8-bit 4:2:0 ({SUPPORTED_FORMAT}) is supported yet; "
-            f"convert it with: ffmpeg -i INPUT -pix_fmt yuv420p {first.name}.y4m"
-        )
-    for clip in refused:
-        click.echo(f"workbench: {clip.name} is left out: its format is {clip.format}, not 8-bit 4:2:0", err=True)
-    return tuple(clip for clip in clips if clip not in refused)
 
 
 def run(
@@ -159,6 +144,7 @@ def measure(session: Session) -> None:
     for step in steps.PAIRED_STEPS:
         step(session, right)
     if right:
+        steps.measure_largest(session)
         steps.measure_tiles(session)
 
 

@@ -50,8 +50,24 @@ def remake(folder: Path, quiet: bool) -> dict[str, Any]:
     from workbench.report.terminal import print_summary
     from workbench.report.write import write_report
 
-    write_report(folder, force=True)
     run = read_run(folder)
+    if run.header.get("verb") == "memory":
+        from workbench.commands import memory
+
+        return memory.remake(folder, quiet)
+    if run.header.get("verb") == "trace":
+        from workbench.commands import trace
+
+        return trace.remake(folder, quiet)
+    if run.header.get("verb") == "flame":
+        from workbench.commands import flame
+
+        return flame.remake(folder, quiet)
+    if run.header.get("verb") == "counts":
+        from workbench.commands import counts
+
+        return counts.remake(folder, quiet)
+    write_report(folder, force=True)
     if not quiet:
         print_summary(run, sys.stdout)
     return summary_json(run)

@@ -27,7 +27,8 @@ from workbench.corpus.videos import VIDEO_SUFFIXES, accepted_suffixes, clip_of_v
 from workbench.errors import InputError
 
 __all__ = [
-    "Clip", "Corpus", "cache_folder", "cached_path", "ensure", "load_corpus", "start_version", "tiny_version", "verify",
+    "VIDEO_SUFFIXES", "Clip", "Corpus", "cache_folder", "cached_path", "ensure", "load_corpus", "start_version",
+    "tiny_version", "verify",
 ]  # fmt: skip
 
 

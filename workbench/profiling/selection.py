@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
 from workbench import child, units
 from workbench.analysis.cover import Selection, select
 from workbench.corpus import Clip, start_version, tiny_version
+from workbench.errors import SubjectTimeout
 from workbench.instruments import coverage
 from workbench.instruments.coverage import Covered
 from workbench.kept import Kept
@@ -18,7 +20,7 @@ from workbench.record import Record
 
 COVERAGE_SHARE = 0.35  # of the budget, for clips that are not in the cache yet
 COVERED_FRAMES = 3  # a key frame, a hidden frame and a leaf: the tiny versions have no more
-TILES_SHARE = 0.24  # of the budget is for the tiles, which need one clip
+LARGEST_SHARE = 0.28  # of the budget is for what needs one clip alone: its timeline, tiles
 
 
 def choose_clips(session: Session) -> list[Clip]:
@@ -50,9 +52,9 @@ def _covered(session: Session) -> dict[str, Covered]:
 
     def measure(name: str) -> None:
         if time.monotonic() < deadline:
-            with session.scratch() as folder:
+            with session.scratch() as folder, suppress(SubjectTimeout):
                 found[name] = coverage.measure(subjects[name], folder, session.timeout_s(subjects[name]))
-            kept.keep(subjects[name], found[name].files)
+                kept.keep(subjects[name], found[name].files)
         session.display.tick()
 
     with session.budget.paused():
@@ -72,7 +74,7 @@ def _selection(session: Session, covered: Mapping[str, Covered]) -> Selection:
     clips = {clip.name: clip for clip in settings.candidates}
     costs = {name: sum(session.clip_cost_s(clips[name], kernels) for kernels in settings.kernels) for name in covered}
     items = {name: clip.items for name, clip in covered.items()}
-    selection = select(items, costs, session.budget.left_s * (1 - TILES_SHARE))
+    selection = select(items, costs, session.budget.left_s * (1 - LARGEST_SHARE))
     if not selection.names:  # Not even one fits: the cheapest is better than nothing.
         cheapest = min(covered, key=lambda name: costs[name])
         selection = select({cheapest: items[cheapest]}, costs)

@@ -32,6 +32,7 @@ WARM_UP = MINI_GOP + 1  # once the first mini-GOP is shown, all code is loaded a
 PLANNED_ROUNDS, MOST_ROUNDS = 3, 10
 COPIED_BYTES = 64 << 20  # of a video in a container, this much is copied as Y4M
 SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR = 120.0, 20.0
+UNKNOWN_TIMEOUT_S = 300.0  # of a set whose speed is not known: interpreted, on a machine that others use
 
 
 class Display(Protocol):
@@ -145,8 +146,10 @@ class Session:
     def timeout_s(self, subject: Subject) -> float:
         """When an encode is taken to hang: long after it should have ended."""
         speed = self.speeds.get(subject.kernels)
-        expected = speed.start_up_s + max(speed.key_s, speed.inter_s) * subject.pixels if speed else 0.0
-        return max(SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR * expected)
+        if speed is None:
+            return UNKNOWN_TIMEOUT_S
+        expected_s = speed.start_up_s + max(speed.key_s, speed.inter_s) * subject.pixels
+        return max(SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR * expected_s)
 
     def fitting(self, clip: Clip, kernels: str) -> Clip:
         """The clip, or its tiny version where the fewest frames of it take the kernel set too long."""

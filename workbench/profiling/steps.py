@@ -1,24 +1,27 @@
-"""Steps 1 to 5: check, time, spans, stacks, memory, tiles. Each ends with its clips or with its share of the budget."""
+"""The steps behind the selection: check, time, spans, stacks, memory, the largest clip, tiles. Each ends with its clips or with its
+share of the budget."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 from workbench import child
 from workbench.corpus import Clip, tiny_version
 from workbench.encode import warm
-from workbench.errors import EnvironmentFault, OutputsDifferError, SubjectError
-from workbench.instruments import memory, output, spans, stacks, tiles, wall
+from workbench.errors import EnvironmentFault, OutputsDifferError, SubjectError, SubjectTimeout
+from workbench.instruments import memory, output, spans, stacks, tiles, trace, wall
 from workbench.kept import Kept
 from workbench.machine import cores
 from workbench.profiling.session import LENGTHS, MOST_ROUNDS, Session, calibrate, y4m_file
 from workbench.record import Record
 from workbench.repetition import Limits
-from workbench.subject import Subject
+from workbench.report.source_view import with_sources
+from workbench.subject import Subject, package_folder
 
-WEIGHTS = {"check": 10, "time": 33, "spans": 7, "stacks": 17, "memory": 9, "tiles": 24}
+WEIGHTS = {"check": 9, "time": 32, "spans": 6, "stacks": 17, "memory": 8, "largest": 6, "tiles": 22}
 INTERPRETED_SETS = ("numpy", "python")
 SETS_COMPARED = ("numba", *INTERPRETED_SETS)
 SETS_SHARE = 0.2  # of the budget, for what is not in the cache yet
@@ -26,6 +29,7 @@ COMPARED_FRAMES = 3
 TILE_COUNTS = (1, 2, 4, 8)
 LEAST_TILE_FRAMES = 5
 PLANNED_TILE_ROUNDS, MOST_TILE_ROUNDS = 3, 7
+TIMELINE_DETAIL, MOST_SPANS = "tile", 100_000
 _WARM_TIMEOUT_S = 900.0
 
 Pair = tuple[Clip, str]  # a clip and the kernel set that encodes it
@@ -99,7 +103,8 @@ def _checked(session: Session, clip: Clip, kernels: str) -> tuple[Subject, list[
 def compare_sets(session: Session, clips: list[Clip]) -> None:
     """Encode tiny versions of the clips with every kernel set: the bytes must be the same.
 
-    What the sets without compiled code write is kept in the cache, so all this is on the account of what is done once.
+    What the sets without compiled code write is kept in the cache, so all this is on the account of what is done once. One
+    that takes too long costs its clip's comparison only: a busy machine is no reason to measure nothing.
     """
     sets = tuple(dict.fromkeys((*SETS_COMPARED, *session.settings.kernels)))
     session.display.step("check: kernel sets agree", len(clips) * len(sets))
@@ -116,16 +121,21 @@ def compare_sets(session: Session, clips: list[Clip]) -> None:
         session.display.tick()
         return str(found)
 
-    def compare(clip: Clip) -> Record | None:
+    def compare(clip: Clip) -> Record | SubjectTimeout | None:
         if time.monotonic() > deadline:
             return None
         subject = session.subject(tiny_version(clip), sets[0], COMPARED_FRAMES)
-        return output.sets_agree(subject, {name: digest(subject.change(kernels=name)) for name in sets})
+        try:
+            return output.sets_agree(subject, {name: digest(subject.change(kernels=name)) for name in sets})
+        except SubjectTimeout as late:
+            return late
 
     with session.budget.paused():
         compared = child.together([partial(compare, clip) for clip in clips], cores())
     for record in compared:
-        if record is not None:
+        if isinstance(record, SubjectTimeout):
+            session.fault(record)
+        elif record is not None:
             session.writer.write(record)
             if record.values != (1.0,):
                 digests = ", ".join(f"{name} {sha[:12]}" for name, sha in record.data["sets"].items())
@@ -152,16 +162,17 @@ def measure_spans(session: Session, pairs: list[Pair]) -> None:
 
 
 def measure_stacks(session: Session, pairs: list[Pair]) -> None:
-    """Call stacks; a machine that does not let py-spy watch its child still gets everything else."""
+    """Call stacks, with the source of the hottest functions; where nothing can sample, everything else goes on."""
     for (clip, kernels), _ in _within(session, "stacks", "stacks: hottest functions", pairs):
         subject, interpreted = session.lengths(clip, kernels)[-1], session.speeds[kernels].interpreted
         warm_up, _ = session.steady(clip, kernels)
         with session.scratch() as folder:
             try:
-                session.writer.write(stacks.measure(subject, folder, session.timeout_s(subject), interpreted, warm_up))
-            except EnvironmentFault as fault:
+                record = stacks.measure(subject, folder, session.timeout_s(subject), interpreted, warm_up)
+            except (EnvironmentFault, SubjectError) as fault:
                 session.fault(fault)
                 return
+        session.writer.write(with_sources(record, [package_folder().parent]))
 
 
 def measure_memory(session: Session, pairs: list[Pair]) -> None:
@@ -174,16 +185,67 @@ def measure_memory(session: Session, pairs: list[Pair]) -> None:
             session.note("memory", said, {"clips": [clip.name]})
             continue
         with session.scratch() as folder:
-            session.writer.write(*memory.measure(subject, folder, session.timeout_s(subject), warm_up, frames))
+            try:
+                session.writer.write(*memory.measure(subject, folder, session.timeout_s(subject), warm_up, frames))
+            except EnvironmentFault as fault:
+                session.fault(fault)
+                return
 
 
-def measure_tiles(session: Session) -> None:
-    """The largest clip with several tiles and threads: what they save, what they cost."""
+def measure_largest(session: Session) -> None:
+    """What one clip tells for all, of the largest: the timeline of its threads, its resident set over time, and what compiled
+    code allocates. One of these that fails costs nothing else."""
+    clip, kernels = _largest(session)
+    session.display.step(f"inside {clip.name}: timeline, memory", 3)
+    deadline = session.budget.begin("largest")
+    encode = session.subject(clip, kernels, session.frames(clip, kernels))
+    timeout_s = session.timeout_s(encode)
+    warm_up, frames = session.steady(clip, kernels)
+    jobs: list[Callable[[Path], Record]] = [
+        lambda folder: trace.measure(_on_all_cores(encode), TIMELINE_DETAIL, MOST_SPANS, folder, timeout_s),
+        lambda folder: memory.watch_encode(encode, folder, timeout_s),
+    ]
+    if frames > warm_up and not session.speeds[kernels].interpreted:
+        build = stacks.build_environment()
+        steady = encode.change(frames=frames)
+        jobs.append(lambda folder: memory.measure_kernels(steady, folder, timeout_s, warm_up, frames, build))
+    for at, (what, job) in enumerate(
+        zip(("timeline", "resident set", "allocations of compiled code"), jobs, strict=False)
+    ):
+        if at and time.monotonic() >= deadline:
+            session.left_out("largest", [f"the {what} of {clip.name}"])
+            continue
+        session.display.now(what)
+        with session.scratch() as folder:
+            try:
+                session.writer.write(job(folder))
+            except (EnvironmentFault, SubjectError) as fault:
+                session.fault(fault)
+        session.display.tick()
+
+
+def _largest(session: Session) -> Pair:
+    """The largest clip, or its tiny version where that is what the main kernel set gets, and that set."""
     kernels = session.settings.kernels[0]
     largest = max(session.settings.candidates, key=lambda clip: clip.width * clip.height)
     with session.budget.paused():
         y4m_file(largest)
-    clip = session.fitting(largest, kernels)
+    return session.fitting(largest, kernels), kernels
+
+
+def _on_all_cores(subject: Subject) -> Subject:
+    """The encode with as many tiles as there are cores to work on them, or as many as the picture can be cut into."""
+    for count in reversed(TILE_COUNTS):
+        layout = tiles.layout(subject.width, subject.height, count)
+        if count <= cores() and layout is not None:
+            grid = {"tile_cols_log2": layout.cols_log2, "tile_rows_log2": layout.rows_log2}
+            return subject.change(**grid, threads=count)
+    return subject
+
+
+def measure_tiles(session: Session) -> None:
+    """The largest clip with several tiles and threads: what they save, what they cost."""
+    clip, kernels = _largest(session)
     deadline = session.budget.begin("tiles")
     one = _tiles_subject(session, clip, kernels, deadline - time.monotonic())
     layouts = {count: tiles.layout(clip.width, clip.height, count) for count in TILE_COUNTS}

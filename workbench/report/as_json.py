@@ -11,9 +11,15 @@ from workbench.analysis.compare_runs import Comparison
 from workbench.analysis.findings import Findings, findings
 from workbench.analysis.frames import Kind
 from workbench.analysis.hotspots import Hot
+from workbench.analysis.memory_sides import Side
+from workbench.analysis.subjects import subject_in
 from workbench.analysis.tiles import TileRow
 from workbench.record import Run
 from workbench.report.document import REPORT_NAME
+from workbench.report.flame import FLAME_NAME
+from workbench.report.sections.hot import hottest_kernel
+from workbench.report.timeline import CHROME_NAME, PAGE_NAME, SPEEDSCOPE_NAME
+from workbench.report.timeline_text import as_json as timeline_json
 from workbench.stats import Interval, median
 
 SCHEMA = 1
@@ -26,6 +32,7 @@ def summary_json(run: Run) -> dict[str, Any]:
     memory = {clip.subject: clip for clip in found.memory}
     outputs = {clip.subject: clip for clip in found.outputs}
     frames = {clip.subject: clip.kinds for clip in found.frames}
+    sides = {subject_in(side.subject): side for side in found.memory_sides}
     clips = []
     for subject in found.encoded:
         output, timed, remembered = outputs.get(subject), times.get(subject), memory.get(subject)
@@ -45,6 +52,7 @@ def summary_json(run: Run) -> dict[str, Any]:
                 if remembered and remembered.max_rss_bytes
                 else None,
                 "allocations_per_frame": remembered.allocations_per_frame if remembered else None,
+                "alive": _alive_json(sides.get(subject)),
                 "frame_kinds": [_kind_json(kind) for kind in frames.get(subject, ())],
             }
         )
@@ -53,6 +61,9 @@ def summary_json(run: Run) -> dict[str, Any]:
         "status": (found.run.end or {}).get("status", "killed"),
         "clips": clips,
         "top_functions": _functions_json(found),
+        "hottest_kernel": _kernel_json(found),
+        "flame": str(run.folder / FLAME_NAME) if found.profiles else None,
+        "timeline": _timeline_json(found),
         "tiles": [_tile_json(row) for row in found.tile_rows if row.speedup is not None],
         "amdahl": _law_json(found.law),
         "report": str(run.folder / REPORT_NAME),
@@ -73,6 +84,41 @@ def _kind_json(kind: Kind) -> dict[str, Any]:
 def _functions_json(found: Findings) -> list[dict[str, Any]]:
     top: Sequence[Hot] = found.profiles[0].top if found.profiles else ()
     return [{"name": hot.name, "share": hot.share} for hot in top]
+
+
+def _kernel_json(found: Findings) -> dict[str, Any] | None:
+    """The hottest kernel of the main set line by line; shares are of all samples."""
+    kernel = hottest_kernel(found.profiles[0]) if found.profiles else None
+    if kernel is None:
+        return None
+    lines = [
+        {"line": line, "self": time.own / kernel.samples, "total": time.total / kernel.samples}
+        for line, time in sorted(kernel.times.items())
+    ]
+    shares = {"self": kernel.own / kernel.samples, "total": kernel.total / kernel.samples}
+    return {"name": kernel.text.label, "path": kernel.text.path, **shares, "lines": lines}
+
+
+def _timeline_json(found: Findings) -> dict[str, Any] | None:
+    if found.timeline is None:
+        return None
+    names = {"page": PAGE_NAME, "chrome": CHROME_NAME, "speedscope": SPEEDSCOPE_NAME}
+    return timeline_json(found.timeline, {what: str(found.run.folder / name) for what, name in names.items()})
+
+
+def _alive_json(side: Side | None) -> dict[str, Any] | None:
+    """What is alive at most over the steady state, and what compiled code allocates; null where it was not counted."""
+    if side is None or side.steady is None:
+        return None
+    compiled = side.compiled
+    return {
+        "peak_blocks": side.steady.peak_count,
+        "peak_bytes": side.steady.peak_bytes,
+        "temporary": side.steady.temporary,
+        "allocations_in_compiled_code_per_frame": compiled.count / compiled.frames
+        if compiled and compiled.frames
+        else None,
+    }
 
 
 def _tile_json(row: TileRow) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 REPORT_NAME = "report.html"
+LISTED_SHARE = 0.002  # of all samples: a line that is shown for itself
+LISTED_AROUND = 3  # lines before and after it
 
 Tone = Literal["", "good", "bad", "warn", "quiet"]
 
@@ -83,6 +85,26 @@ class Code:
 
 
 @dataclass(frozen=True)
+class ListingLine:
+    """A line of source: its share of the samples in itself and with what it called (0 to 1), and what that was."""
+
+    number: int
+    text: str
+    own: float
+    total: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Source with samples beside each line; lines far from any that took time are left out."""
+
+    title: str
+    lines: tuple[ListingLine, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class KeyFigure:
     """One big number: what it is, the number, and the small print under it."""
 
@@ -107,7 +129,7 @@ class Details:
     blocks: tuple[Block, ...]
 
 
-Block = Text | Note | Bullets | Table | Picture | Code | KeyFigures | Details
+Block = Text | Note | Bullets | Table | Picture | Code | Listing | KeyFigures | Details
 
 
 @dataclass(frozen=True)
@@ -140,6 +162,21 @@ def pictures_of(document: Document) -> list[Picture]:
         elif isinstance(block, Details):
             waiting[:0] = block.blocks
     return found
+
+
+def shown_lines(listing: Listing) -> list[ListingLine | None]:
+    """The lines that took LISTED_SHARE or more, those around them, and the first; None stands for two or more left out."""
+    lines = listing.lines
+    taken = [at for at, line in enumerate(lines) if max(line.own, line.total) >= LISTED_SHARE]
+    near = {at + by for at in taken for by in range(-LISTED_AROUND, LISTED_AROUND + 1)} | {0}
+    near |= {at for at in range(len(lines)) if {at - 1, at + 1} <= near}
+    shown: list[ListingLine | None] = []
+    for at, line in enumerate(lines):
+        if at in near:
+            shown.append(line)
+        elif not shown or shown[-1] is not None:
+            shown.append(None)
+    return shown
 
 
 def cell(value: Cell | str) -> Cell:

@@ -8,10 +8,23 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from workbench.report.document import Document, cell
+from workbench.report.document import Document, cell, shown_lines
 from workbench.report.svg import DARK, PALETTE
 
-_TEMPLATES = ("head.html", "page.html", "page.css", "flame.html", "flame.css", "flame.js")
+_TEMPLATES = (
+    "head.html",
+    "page.html",
+    "page.css",
+    "flame.html",
+    "flame.css",
+    "flame_tree.js",
+    "flame.js",
+    "flame_panel.js",
+    "flame_diff.html",
+    "timeline.html",
+    "timeline.css",
+    "timeline.js",
+)
 _UNBROKEN = re.compile(r"(?<=\d) (?=%|[mµn]?s\b|[KMG]iB\b|dB\b)")  # between a number and its unit
 _MARKUP = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<bold>[^*]+)\*\*|\[(?P<text>[^\]]+)\]\((?P<file>[\w./ -]+)\)")
 
@@ -37,7 +50,12 @@ def _environment() -> Any:
     environment = Environment(
         loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"inline": inline, "cell": cell, "kind": lambda block: type(block).__name__}
+    environment.filters |= {
+        "inline": inline,
+        "cell": cell,
+        "kind": lambda block: type(block).__name__,
+        "shown_lines": shown_lines,
+    }
     return environment
 
 

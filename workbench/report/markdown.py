@@ -13,11 +13,13 @@ from workbench.report.document import (
     Details,
     Document,
     KeyFigures,
+    Listing,
     Note,
     Picture,
     Table,
     Text,
     cell,
+    shown_lines,
 )
 
 PICTURE_FOLDER = "pictures"
@@ -54,12 +56,26 @@ def _block(block: Block) -> str:
             )
         case Code(lines):
             return "```\n" + "\n".join(lines) + "\n```"
+        case Listing():
+            return _listing(block)
         case KeyFigures(figures):
             return "\n".join(
                 f"- **{f.value}** {f.title}{f' ({_literal(f.detail)})' if f.detail else ''}" for f in figures
             )
         case Details(summary, inner):
             return "\n\n".join([f"<details><summary>{_literal(summary)}</summary>", *_blocks(inner), "</details>"])
+
+
+def _listing(listing: Listing) -> str:
+    lines = ["self %  all %  line"]
+    for line in shown_lines(listing):
+        if line is None:
+            lines.append("                 ⋮")
+            continue
+        shares = "".join(f"{100 * share:6.1f} " if share else "     . " for share in (line.own, line.total))
+        lines.append(f"{shares} {line.number:4}  {line.text}".rstrip())
+    parts = [_literal(listing.title), "```\n" + "\n".join(lines) + "\n```", _literal(listing.note)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _table(table: Table) -> str:

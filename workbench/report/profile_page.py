@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 
 from workbench import units
@@ -11,10 +10,11 @@ from workbench.report.document import Block, Document, Section
 from workbench.report.sections.clips import checks_blocks, selection_blocks
 from workbench.report.sections.common import counted, end_of
 from workbench.report.sections.frames import frames_blocks
-from workbench.report.sections.hot import flame_blocks, functions_blocks
+from workbench.report.sections.hot import flame_blocks, functions_blocks, lines_blocks
 from workbench.report.sections.overview import machine_blocks, summary_blocks, unknown_blocks
 from workbench.report.sections.scaling import tiles_blocks
 from workbench.report.sections.space import memory_blocks
+from workbench.report.sections.timeline import timeline_blocks
 from workbench.report.sections.timing import stages_blocks, times_blocks
 
 _SECTIONS: tuple[tuple[str, str, Callable[[Findings], list[Block]]], ...] = (
@@ -24,6 +24,8 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Findings], list[Block]]], ...] = (
     ("stages", "Stages", stages_blocks),
     ("functions", "Hottest functions", functions_blocks),
     ("flame", "Flame graph", flame_blocks),
+    ("lines", "Lines of the hottest kernel", lines_blocks),
+    ("timeline", "Timeline", timeline_blocks),
     ("memory", "Memory", memory_blocks),
     ("tiles", "Tiles and threads", tiles_blocks),
     ("checks", "Checks", checks_blocks),
@@ -35,12 +37,10 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Findings], list[Block]]], ...] = (
 
 def profile_document(found: Findings) -> Document:
     """The findings as a page."""
-    header = found.run.header
     clips = counted(len({subject.clip for subject in found.encoded}), "clip")
-    words = ["workbench", str(header.get("verb", "")), *map(str, header.get("arguments", ()))]
     return Document(
         title=f"Profile of {', '.join(found.kernel_sets) or 'an encoder'} on {clips}",
-        subtitle=f"`{shlex.join(words)}`",
+        subtitle=f"`{found.run.command}`",
         sections=tuple(Section(anchor, title, tuple(blocks(found))) for anchor, title, blocks in _SECTIONS),
         facts=tuple(_facts(found)),
     )

@@ -23,10 +23,10 @@ _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
 def print_summary(run: Run, file: TextIO) -> None:
-    """Write a run's summary on one screen, last the path of its report; bold on a terminal without NO_COLOR."""
+    """Write a run's summary on one screen, last its command and its report's path; bold on a terminal without NO_COLOR."""
     found = findings(run)
     bold = file.isatty() and not os.environ.get("NO_COLOR")
-    file.write(_styled("\n".join(_lines(found)), bold) + f"\n{run.folder / REPORT_NAME}\n")
+    file.write(_styled("\n".join(_lines(found)), bold) + f"\nagain: {run.command}\n{run.folder / REPORT_NAME}\n")
 
 
 def print_comparison(found: Comparison, page: Path, file: TextIO) -> None:
@@ -35,6 +35,13 @@ def print_comparison(found: Comparison, page: Path, file: TextIO) -> None:
     lines = [line for warning in found.warnings for line in _wrapped(f"warning: {warning}")]
     lines += [line for sentence in comparison_sentences(found) for line in _wrapped(sentence)]
     file.write(_styled("\n".join(lines), bold) + f"\n{page}\n")
+
+
+def print_sentences(said: list[str], run: Run, page: Path, file: TextIO) -> None:
+    """Write sentences as bullets, last the run's command line and the path of its page."""
+    bold = file.isatty() and not os.environ.get("NO_COLOR")
+    lines = [line for sentence in said for line in _wrapped(sentence)]
+    file.write(_styled("\n".join(lines), bold) + f"\nagain: {run.command}\n{page}\n")
 
 
 def _wrapped(text: str) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any
 from workbench import units
 from workbench.analysis.amdahl import Fit
 from workbench.analysis.findings import Findings
+from workbench.analysis.folded import parse_frame
 from workbench.analysis.frames import added_up
-from workbench.analysis.hotspots import Agreement, name_and_place
-from workbench.analysis.memory import ClipMemory
+from workbench.analysis.hotspots import Agreement
 from workbench.analysis.tiles import TileRow
 from workbench.analysis.times import ClipTime
 from workbench.report.document import KeyFigure
@@ -27,6 +27,7 @@ def sentences(found: Findings) -> list[str]:
         _timed(found),
         _framed(found),
         _hot(found),
+        _threaded(found),
         _scaled(found),
         _remembered(found),
         _selected(found),
@@ -121,7 +122,7 @@ def _hot(found: Findings) -> str:
         return ""
     profile = found.profiles[0]
     top = profile.top[:3]
-    named = ", ".join(f"`{name_and_place(hot.name)[0]}` {units.percent(hot.share)}" for hot in top)
+    named = ", ".join(f"`{parse_frame(hot.name).label}` {units.percent(hot.share)}" for hot in top)
     text = f"Hottest: {named}; the ten hottest functions take {units.percent(sum(hot.share for hot in profile.top))}."
     if profile.agreement is not None:
         text += f" {agreement_words(profile.agreement)}"
@@ -134,6 +135,22 @@ def agreement_words(agreement: Agreement) -> str:
     strength = "agree closely" if distance < 0.15 else "agree broadly" if distance < 0.3 else "differ"
     shared = f"{agreement.overlap:.1f}".removesuffix(".0")
     return f"The clips {strength}: any two share {shared} of their ten hottest functions on average."
+
+
+def _threaded(found: Findings) -> str:
+    traced = found.timeline
+    if traced is None or not traced.found.timeline.wall_ns:
+        return ""
+    lanes, entry = traced.found, traced.subject
+    path = ", ".join(
+        f"{stage} {units.percent(ns / lanes.timeline.wall_ns)}"
+        for stage, ns in list(lanes.path_by_stage_ns.items())[:3]
+    )
+    latency = lanes.latency_ns()
+    way = f"; a picture takes {units.seconds(latency[0] / 1e9)} from in to out (median)" if latency else ""
+    tiles, threads = int(entry["tiles"]), int(entry["threads"])
+    layout = f"{tiles} tile{'s' if tiles > 1 else ''} on {threads} thread{'s' if threads > 1 else ''}"
+    return f"Timeline of {entry['clip']}, {layout}: {lanes.busy_threads:.2f} at work on average; critical path: {path}{way}."
 
 
 def _scaled(found: Findings) -> str:
@@ -151,9 +168,14 @@ def _scaled(found: Findings) -> str:
 
 def _law(law: Fit) -> str:
     share = f"Amdahl's law: parallel share p = {law.p:.3f} ({interval_text(law.interval, 3)})"
-    if law.interval is not None and law.interval.high - law.interval.low > TOO_WIDE:
+    if is_wide(law):
         return f"{share}: too uncertain to expect anything of more workers."
     return f"{share}, so {_predicted(law)}."
+
+
+def is_wide(law: Fit) -> bool:
+    """Whether the interval of p leaves open what more workers would bring."""
+    return law.interval is not None and law.interval.high - law.interval.low > TOO_WIDE
 
 
 def best_row(found: Findings) -> TileRow | None:
@@ -168,13 +190,22 @@ def _predicted(law: Fit) -> str:
 
 
 def _remembered(found: Findings) -> str:
-    peaks = [max(clip.max_rss_bytes) for clip in found.memory if clip.max_rss_bytes]
-    text = f"Maximum resident set {_range(peaks, units.byte_size)}" if peaks else ""
+    peaks = _resident_peaks(found)
+    text = f"Maximum resident set {_range(list(peaks.values()), units.byte_size)}" if peaks else ""
     per_frame = [clip.allocations_per_frame for clip in found.memory if clip.allocations_per_frame is not None]
     if per_frame:
         counted = f"{_range(per_frame, lambda value: f'{value:,.0f}')} allocations a frame once warm"
         text = f"{text}; {counted}" if text else counted[0].upper() + counted[1:]
     return f"{text}." if text else ""
+
+
+def _resident_peaks(found: Findings) -> dict[str, float]:
+    """The largest resident set of every clip in bytes, the one whose timeline was taken included."""
+    peaks = {found.label(clip.subject): max(clip.max_rss_bytes) for clip in found.memory if clip.max_rss_bytes}
+    for side in found.memory_sides:
+        if side.resident is not None:
+            peaks[side.title] = max(side.resident.max_bytes, peaks.get(side.title, 0.0))
+    return peaks
 
 
 def _selected(found: Findings) -> str:
@@ -230,21 +261,18 @@ def _speed_figure(found: Findings) -> KeyFigure | None:
 
 
 def _memory_figure(found: Findings) -> KeyFigure | None:
-    measured: list[ClipMemory] = [clip for clip in found.memory if clip.max_rss_bytes]
-    if not measured:
+    peaks = _resident_peaks(found)
+    if not peaks:
         return None
-    largest = max(measured, key=lambda clip: max(clip.max_rss_bytes))
-    return KeyFigure(
-        "maximum resident set", units.byte_size(max(largest.max_rss_bytes)), f"largest: {found.label(largest.subject)}"
-    )
+    largest = max(peaks, key=lambda clip: peaks[clip])
+    return KeyFigure("maximum resident set", units.byte_size(peaks[largest]), f"largest: {largest}")
 
 
 def _law_figure(found: Findings) -> KeyFigure | None:
     law = found.law
     if law is None:
         return None
-    return KeyFigure(
-        "parallel share p",
-        f"{law.p:.3f}",
-        f"95 %: {interval_text(law.interval, 3)}" if law.interval else "one point: no interval",
-    )
+    if is_wide(law):
+        return KeyFigure("parallel share p", "uncertain", f"95 %: {interval_text(law.interval, 3)}", "warn")
+    detail = f"95 %: {interval_text(law.interval, 3)}" if law.interval else "one point: no interval"
+    return KeyFigure("parallel share p", f"{law.p:.3f}", detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workbench.analysis.findings import findings
+from workbench.analysis.findings import Findings, findings
 from workbench.errors import EnvironmentFault, InputError
 from workbench.files import refuse_existing, write_text
 from workbench.record import read_run
@@ -14,21 +14,33 @@ from workbench.report.html_page import html_page
 from workbench.report.markdown import PICTURE_FOLDER, markdown
 from workbench.report.profile_page import profile_document
 from workbench.report.svg import standalone
+from workbench.report.timeline import CHROME_NAME, PAGE_NAME, SPEEDSCOPE_NAME, write_timeline_of
 
 
 def write_report(folder: Path | str, force: bool = False) -> Path:
-    """Write report.html, report.md, its pictures and flame.html into a run folder; returns the path of report.html.
+    """Write report.html, report.md, its pictures, flame.html, and the timeline's page with its files for other programs into a
+    run folder; returns the path of report.html.
 
     The pages follow from records.jsonl alone: the same records give the same bytes. Raises InputError when the folder
     holds no records, or pages already and `force` is not given; EnvironmentFault when it cannot be written.
     """
     found = findings(read_run(folder))
     folder = found.run.folder
+    for name in _names(found):
+        refuse_existing(folder / name, force)
     document = profile_document(found)
     if found.profiles:
-        refuse_existing(folder / FLAME_NAME, force)
         write_text(folder / FLAME_NAME, flame_page(found.profiles, f"Flame graph: {document.title}"))
+    if found.timeline is not None:
+        write_timeline_of(found.timeline, folder, force)
     return write_document(document, folder, Path(REPORT_NAME).stem, force)
+
+
+def _names(found: Findings) -> list[str]:
+    """The files that a run's pages are, beside the pictures."""
+    flame = [FLAME_NAME] if found.profiles else []
+    timeline = [PAGE_NAME, CHROME_NAME, SPEEDSCOPE_NAME] if found.timeline is not None else []
+    return [REPORT_NAME, Path(REPORT_NAME).with_suffix(".md").name, *flame, *timeline]
 
 
 def write_document(document: Document, folder: Path, stem: str, force: bool) -> Path:

@@ -71,6 +71,7 @@ def _steps(found: Findings) -> dict[str, bool]:
         "times": bool(found.times),
         "stages": bool(found.stages),
         "stacks": bool(found.profiles),
+        "a timeline": found.timeline is not None,
         "memory": bool(found.memory),
         "tiles and threads": bool(found.tile_rows),
     }
