@@ -43,17 +43,7 @@ class Slot:
 _EDGES = (u8s, i64, i64, i64, i64, u8s, i64, u8s, i64)  # dst, dst_at, stride, w, h, above, above_at, left, left_at
 _PAIR = i64(u8s, i64, i64, u8s, i64, i64, i64, i64)  # a, a_at, a_stride, b, b_at, b_stride, w, h -> figure
 _void = i64  # every kernel returns an int64, so that sets of all kinds agree; 0 where the contract names no result
-_FILTERED = (
-    u8s,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-)  # ref, ref_at, ref_stride, w, h, filter_x, filter_y, frac_x, frac_y
+_FILTERED = (u8s, *(i64,) * 8)  # ref, ref_at, ref_stride, w, h, filter_x, filter_y, frac_x, frac_y
 
 # fmt: off
 _DECLARED = [

@@ -287,19 +287,8 @@ def _rank_single(k, t, mi_row, mi_col, block_size, i, base_rate):
             best_index, best_rate = int64(ref_mv_idx), new_rate
     cost = satd_cost(t, satd, rate + best_rate)
     _offer(
-        t,
-        cost,
-        rate + best_rate,
-        int64(NEWMV),
-        ref,
-        int64(NONE),
-        row,
-        col,
-        int64(0),
-        int64(0),
-        best_index,
-        interp_filter,
-    )
+        t, cost, rate + best_rate, int64(NEWMV), ref, int64(NONE), row, col, int64(0), int64(0), best_index, interp_filter,
+    )  # fmt: skip
     return min(best, cost)
 
 
