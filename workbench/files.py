@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from workbench.errors import EnvironmentFault, InputError
+
+_REMOVALS, _REMOVAL_S = 50, 0.1
 
 
 def refuse_existing(path: Path, force: bool) -> None:
@@ -40,6 +45,21 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
     with written_whole(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def scratch_folder(within: Path | None = None) -> Iterator[Path]:
+    """A folder for a while, in `within` or where the system keeps such."""
+    folder = Path(tempfile.mkdtemp(prefix="workbench-", dir=within))
+    try:
+        yield folder
+    finally:
+        for _ in range(_REMOVALS):
+            # A process that was killed may still end its last write into a folder that was just emptied.
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(_REMOVAL_S)
 
 
 def sha256_of(path: Path) -> str:

@@ -185,3 +185,5 @@ def test_an_allocation_is_booked_to_the_programs_own_line() -> None:
     assert importing.loading and importing.own == ("<module>", "/home/me/walk.py", 1)
     assert origin_of([("mark", "/x/workbench/instruments/inside/marks.py", 30)]).is_mark
     assert origin_of([]).own is None
+    installed = ("encode", "/x/lib/python3.11/site-packages/encoder/stream.py", 3)
+    assert origin_of([("f", "/x/lib/python3.11/site-packages/numpy/f.py", 1), installed]).own == installed

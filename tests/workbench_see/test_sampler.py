@@ -224,8 +224,8 @@ def test_a_program_that_forks_is_watched_in_both_processes(tmp_path: Path) -> No
         BUSY
         + """
 import os
-def parent(): busy(0.2)
-def child(): busy(0.2)
+def parent(): busy(0.4)
+def child(): busy(0.8)
 pid = os.fork()
 if pid:
     parent()

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +23,7 @@ from workbench.commands.common import (
 )
 from workbench.commands.target import PROGRAM_MARK, Target, parse_target, target_options
 from workbench.errors import EnvironmentFault, InputError
-from workbench.files import write_text
+from workbench.files import scratch_folder, write_text
 from workbench.record import RECORDS_NAME, Record, Run, RunWriter, read_run
 
 if TYPE_CHECKING:
@@ -245,8 +244,7 @@ def _in_side(record: Record, side: int) -> Record:
 
 def _count(target: Target, kind: str, runs: int, is_asked_for: bool, display: Display) -> Record:
     """One record. Hardware counters that nobody has asked for by name may be missing: the record says why."""
-    with TemporaryDirectory(prefix="workbench-") as scratch:
-        folder = Path(scratch)
+    with scratch_folder() as folder:
         if target.subject is None:
             return _count_program(target, folder, runs)
         if kind == INSTRUCTIONS:

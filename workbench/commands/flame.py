@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +23,7 @@ from workbench.commands.common import (
 )
 from workbench.commands.target import PROGRAM_MARK, Target, optional_target_options, parse_target
 from workbench.errors import InputError, SubjectError, WorkbenchError
-from workbench.files import refuse_existing, write_text
+from workbench.files import refuse_existing, scratch_folder, write_text
 from workbench.record import RECORDS_NAME, Record, RunWriter, read_run
 
 if TYPE_CHECKING:
@@ -246,8 +245,8 @@ def measure_cost(sides: Sequence[Side], sampling: Sampling, seconds: float, disp
         return None
     display.step("what sampling costs")
     try:
-        with TemporaryDirectory(prefix="workbench-") as scratch:
-            return stacks.measure_cost(subject, Path(scratch), target.timeout_s, seconds)
+        with scratch_folder() as scratch:
+            return stacks.measure_cost(subject, scratch, target.timeout_s, seconds)
     except WorkbenchError as error:
         click.echo(f"workbench: what sampling costs is not known: {error}", err=True)
         return None
@@ -295,9 +294,9 @@ def sample(side: Side, sampling: Sampling, quiet: bool) -> Record:
 
     assert side.target is not None, "a stored side is not run"
     target = side.target
-    with TemporaryDirectory(prefix="workbench-") as scratch:
+    with scratch_folder() as scratch:
         if target.subject is None:
-            run, finished = stacks.measure_program(target.program, Path(scratch), target.timeout_s, sampling)
+            run, finished = stacks.measure_program(target.program, scratch, target.timeout_s, sampling)
             if not quiet:
                 click.echo(finished.output + finished.complaint, nl=False, err=True)
         else:
@@ -305,7 +304,7 @@ def sample(side: Side, sampling: Sampling, quiet: bool) -> Record:
             if interpreted and "--frames" not in target.words:
                 subject = subject.change(frames=min(subject.frames, _INTERPRETED_FRAMES))
             warm_up = 1 if interpreted else min(WARM_UP, subject.frames)
-            run = stacks.measure(subject, Path(scratch), target.timeout_s, interpreted, warm_up, sampling)
+            run = stacks.measure(subject, scratch, target.timeout_s, interpreted, warm_up, sampling)
     if not sum(run.values):
         raise SubjectError(
             f"{target.title}: not one sample: it ended within a tick of its processor; give it more to do"

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,7 +27,7 @@ from workbench.commands.common import (
     terminated_as_interrupted,
 )
 from workbench.errors import InputError, OutputsDifferError
-from workbench.files import refuse_existing, write_text
+from workbench.files import refuse_existing, scratch_folder, write_text
 
 if TYPE_CHECKING:
     from encoder.kernels.table import Slot
@@ -207,12 +206,12 @@ def _bench(right: dict[str, list[str]], pattern: str, quiet: bool) -> list[Recor
 
     environment = same_imports()
     records = []
-    with Display(quiet) as display, TemporaryDirectory() as folder:
+    with Display(quiet) as display, scratch_folder() as folder:
         for name, slots in right.items():
             display.step(f"bench {name}", len(slots))
             for slot in slots:
                 display.now(slot)
-                records.append(micro.bench(name, slot, pattern, Path(folder), environment, _BENCH_TIMEOUT_S))
+                records.append(micro.bench(name, slot, pattern, folder, environment, _BENCH_TIMEOUT_S))
                 display.tick()
     return records
 

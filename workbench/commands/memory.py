@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +19,7 @@ from workbench import units
 from workbench.commands.common import Display, command_line, new_folder, output_options, terminated_as_interrupted
 from workbench.commands.target import PROGRAM_MARK, Target, parse_target, target_options
 from workbench.errors import EnvironmentFault, InputError, WorkbenchError
-from workbench.files import refuse_existing, write_text
+from workbench.files import refuse_existing, scratch_folder, write_text
 from workbench.record import RECORDS_NAME
 
 if TYPE_CHECKING:
@@ -210,8 +209,8 @@ class Bench:
     def step(self, what: str, measure: Callable[[Path], Record | list[Record]]) -> list[Record]:
         """One measurement in a folder of its own."""
         self.display.step(what, 1)
-        with TemporaryDirectory(dir=self.scratch) as folder:
-            taken = measure(Path(folder))
+        with scratch_folder(self.scratch) as folder:
+            taken = measure(folder)
         self.display.tick()
         return taken if isinstance(taken, list) else [taken]
 
@@ -225,8 +224,8 @@ def _measure(target: Target, other: Other | None, sweep: str | None, folder: Pat
     titles = [target.title, *([other.title] if other else [])]
     writer = RunWriter(folder, "memory", command_line(), fingerprint(), {"titles": titles})
     stopped: BaseException | None = None
-    with Display(quiet) as display, TemporaryDirectory(prefix="workbench-") as scratch:
-        bench = Bench(writer, display, Path(scratch))
+    with Display(quiet) as display, scratch_folder() as scratch:
+        bench = Bench(writer, display, scratch)
         try:
             _measure_all(bench, target, other, sweep)
         except (WorkbenchError, KeyboardInterrupt) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +18,7 @@ from workbench.commands.common import (
     usable,
 )
 from workbench.errors import InputError, OutputsDifferError, WorkbenchError
-from workbench.files import refuse_existing, write_text
+from workbench.files import refuse_existing, scratch_folder, write_text
 
 if TYPE_CHECKING:
     from workbench.corpus import Clip, Corpus
@@ -114,8 +113,8 @@ def run(
     about = {"encoder_sources": source_digest(), "budget_s": settings.budget_s, "kernels": list(settings.kernels)}
     writer = RunWriter(folder, "profile", arguments, fingerprint(), about)
     stopped: BaseException | None = None
-    with Display(quiet) as display, TemporaryDirectory(prefix="workbench-") as scratch:
-        session = Session(settings, encoder, writer, display, Budget(settings.budget_s, WEIGHTS), Path(scratch))
+    with Display(quiet) as display, scratch_folder() as scratch:
+        session = Session(settings, encoder, writer, display, Budget(settings.budget_s, WEIGHTS), scratch)
         try:
             measure(session)
         except (WorkbenchError, KeyboardInterrupt) as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -20,7 +19,7 @@ from workbench.commands.common import (
 )
 from workbench.commands.target import Target, target_options
 from workbench.errors import WorkbenchError
-from workbench.files import refuse_existing, write_text
+from workbench.files import refuse_existing, scratch_folder, write_text
 from workbench.record import RECORDS_NAME, RunWriter
 
 DETAILS = ("tile", "row", "block")
@@ -125,13 +124,13 @@ def _record(
 
     subject = target.encode("trace")
     writer = RunWriter(folder, "trace", command_line(), fingerprint())
-    with TemporaryDirectory() as scratch:
+    with scratch_folder() as scratch:
         display.step("timeline; the first time, the build that records is compiled")
-        writer.write(instrument.measure(subject, detail, max_spans, Path(scratch), target.timeout_s))
+        writer.write(instrument.measure(subject, detail, max_spans, scratch, target.timeout_s))
         try:
             if overhead_s:
                 display.step("what recording costs")
-                writer.write(instrument.measure_overhead(subject, detail, Path(scratch), target.timeout_s, overhead_s))
+                writer.write(instrument.measure_overhead(subject, detail, scratch, target.timeout_s, overhead_s))
         except (KeyboardInterrupt, WorkbenchError) as error:
             writer.end("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
             return error

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from workbench import units
@@ -16,6 +15,7 @@ from workbench.corpus import Clip, cached_path, ensure, start_version, tiny_vers
 from workbench.corpus.clips import Cropped
 from workbench.encode import encode_with_stats, frame_seconds, loaded
 from workbench.errors import WorkbenchError
+from workbench.files import scratch_folder
 from workbench.instruments.stacks import SAMPLED_S
 from workbench.record import Record, RunWriter
 from workbench.subject import Encoder, Subject
@@ -226,8 +226,8 @@ class Session:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A folder for one measurement, gone afterwards."""
-        with TemporaryDirectory(dir=self.folder) as folder:
-            yield Path(folder)
+        with scratch_folder(self.folder) as folder:
+            yield folder
 
     def note(self, step: str, said: str, data: dict[str, object]) -> None:
         """Record something that was not measured, and say it."""

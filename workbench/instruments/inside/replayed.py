@@ -25,7 +25,8 @@ _PYMALLOC_FREE, _FREE, _MMAP, _MUNMAP = 1, 5, 14, 15
 _FREES = (_PYMALLOC_FREE, _FREE)
 _MARKS = ("mark", "marks.py")  # the function and file that set them
 _OURS = tuple(f"/workbench/instruments/inside/{name}.py" for name in ("marks", "tracked", "watched_memory"))
-_LIBRARIES = ("/site-packages/", "/dist-packages/", "<frozen ", "/lib/python3")
+_INSTALLED = "-packages/"  # site-packages/, dist-packages/
+_NO_LIBRARIES = ("encoder/", "workbench/")  # wherever they are installed
 _LOADING = ("<frozen importlib", "/numba/core/compiler", "/numba/core/dispatcher", "/numba/core/caching")
 
 Frame = tuple[str, str, int]
@@ -58,9 +59,16 @@ class Origin:
 
 def origin_of(stack: Sequence[Frame]) -> Origin:
     """The origin of a whole stack, innermost first."""
-    own = next((frame for frame in stack if not any(part in frame[1] for part in _LIBRARIES)), None)
+    own = next((frame for frame in stack if not _is_library(frame[1])), None)
     loading = any(part in frame[1] for frame in stack for part in _LOADING)
     return Origin(tuple(stack[:_KEPT_FRAMES]), own, loading)
+
+
+def _is_library(path: str) -> bool:
+    """Whether a source file is neither a program's own nor ours."""
+    if _INSTALLED in path:
+        return not path.rpartition(_INSTALLED)[2].startswith(_NO_LIBRARIES)
+    return path.startswith("<frozen ") or "/lib/python3" in path
 
 
 class _Stacks:
