@@ -26,6 +26,8 @@ def tiles_blocks(found: Findings) -> list[Block]:
 
 def _law_blocks(found: Findings, law: Fit) -> list[Block]:
     ceiling = f"endless workers would be {law.ceiling:.1f}x faster" if law.p < 1 else "no bound is seen"
+    if wording.is_wide(law):
+        ceiling = "too uncertain to expect anything of more workers"
     interval = f"95 % interval {wording.interval_text(law.interval, 3)}" if law.interval else "no interval"
     points = counted(len(law.points), "measured point")
     blocks: list[Block] = [

@@ -78,12 +78,14 @@ def compiled_blocks(side: Side) -> list[Block]:
         return []
     frames = found.frames or 1
     each = " a frame" if found.frames else ""
+    border = units.count(found.at_the_border)
+    way_in = "on the way in, one for each array that Python hands to compiled code"
+    if not found.functions:
+        return [Text(f"No function of compiled code allocates. {border} allocations are made {way_in}.")]
     intro = Text(
         f"Every call of compiled code into numba's runtime, with its stack: {units.count(found.count)} in all. "
-        f"{units.count(found.at_the_border)} more are made on the way in, one for each array that Python hands to compiled code."
+        f"{border} more are made {way_in}."
     )
-    if not found.functions:
-        return [intro]
     unit, sizes = bytes_column([one.total_bytes / frames for one in found.functions])
     most = max(one.count for one in found.functions) or 1
 

@@ -52,7 +52,7 @@ def _figures(traced: Traced) -> tuple[KeyFigure, ...]:
     wall_ns = found.timeline.wall_ns or 1
     figures = [
         KeyFigure("wall time", units.seconds(wall_ns / 1e9), counted(len(traced.frames), "frame")),
-        KeyFigure("threads at work, on average", f"{found.busy_threads:.2f}", f"of {int(traced.subject['threads'])}"),
+        KeyFigure("threads at work, on average", f"{found.busy_threads:.2f}", f"of {len(found.lanes)}"),
         KeyFigure("most of the critical path", units.percent(spent_ns / wall_ns), stage),
     ]
     if latency is not None:
