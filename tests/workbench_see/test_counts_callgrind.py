@@ -131,7 +131,9 @@ def test_a_program_that_hangs(tmp_path: Path) -> None:
 
 @needs_valgrind
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="known fault: a foreign program's compiled functions are missing from its counts")
+@pytest.mark.xfail(
+    strict=True, reason="known fault: a foreign program's compiled functions are missing from its counts"
+)
 def test_any_programs_compiled_functions_are_counted_to_the_instruction(tmp_path: Path) -> None:
     """Of a script that knows nothing of us, compiled as it runs: the compilation is not counted."""
     script = tmp_path / "script.py"
