@@ -1,6 +1,7 @@
 """Fixtures that the tests of all floors share."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,3 +82,12 @@ def run_encoder(tmp_path: Path, process_environment: dict[str, str]) -> Callable
         return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def perf() -> None:
+    """perf, where the kernel lets it count; a container may forbid that, and nothing here can change it."""
+    if shutil.which("perf") is None:
+        pytest.skip("no perf; apt-get install linux-perf")
+    if subprocess.run(["perf", "stat", "-e", "task-clock:u", "--", "true"], capture_output=True).returncode:
+        pytest.skip("the kernel lets nobody use perf here")

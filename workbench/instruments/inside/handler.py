@@ -36,13 +36,15 @@ HEAD_WORDS = 64
 # --- a thread's control block; the words behind BLOCK_REMOTE_SIZE are room to work in
 BLOCK_HEAD, BLOCK_THREAD, BLOCK_STATE, BLOCK_RANDOM = range(4)
 BLOCK_LOCAL, BLOCK_LOCAL_SIZE, BLOCK_REMOTE, BLOCK_REMOTE_SIZE = range(4, 8)
-BLOCK_FRAME = 8
+BLOCK_WORD, BLOCK_PAGE = 8, 9
 FRAME_WORDS = 16  # of an interpreter's frame, the words that hold what is wanted
 MOST_PYTHON = 128
 MOST_NATIVE = 96
 STACK_WORDS = 160
-BLOCK_KEYS = BLOCK_FRAME + FRAME_WORDS  # an address and a size each, to read the keys of all code objects at once
-BLOCK_WORDS = BLOCK_KEYS + 2 * MOST_PYTHON
+PAGE_BYTES = 4096
+BLOCK_KEYS = 16  # an address and a size each, to read the keys of all code objects at once
+BLOCK_COPY = BLOCK_KEYS + 2 * MOST_PYTHON  # of the page at BLOCK_PAGE, where that is not 0
+BLOCK_WORDS = BLOCK_COPY + PAGE_BYTES // 8
 
 # --- a record
 REC_BUSY, REC_THREAD, REC_SECONDS, REC_NANOSECONDS, REC_PC, REC_SP, REC_BP = range(7)
@@ -192,6 +194,21 @@ def _handler() -> Any:
         return system_call(_PROCESS_VM_READV, load(head + 8 * HEAD_PID), local, 1, remote, 1, 0)
 
     @inline
+    def copied(block: Any, head: Any, at: Any, size: Any) -> Any:
+        """Where a copy of so many bytes of this process lies; 0 where they cannot be read. Pages are read whole, for what is
+        wanted next lies on the same one mostly: a call of the kernel for each frame would cost three times as much."""
+        target, page = block + 8 * BLOCK_COPY, at & -PAGE_BYTES
+        if at + size > page + PAGE_BYTES:
+            store(block + 8 * BLOCK_PAGE, 0)
+            return target if copy(block, head, at, target, size) == size else 0
+        if load(block + 8 * BLOCK_PAGE) != page:
+            store(block + 8 * BLOCK_PAGE, 0)
+            if copy(block, head, page, target, PAGE_BYTES) != PAGE_BYTES:
+                return 0
+            store(block + 8 * BLOCK_PAGE, page)
+        return target + at - page
+
+    @inline
     def chosen_slot(block: Any, head: Any, taken: Any) -> Any:
         """Where this sample goes, `taken` having come before it; less than 0 where it is left out."""
         slots = load(head + 8 * HEAD_SLOTS)
@@ -210,9 +227,11 @@ def _handler() -> Any:
         """Follow saved frame pointers up the stack, whatever code they belong to."""
         count, below, at = 0, sp, bp
         while count < MOST_NATIVE and at >= below and at & 7 == 0:
-            pair = record + 8 * (REC_NATIVE + 2 * count)
-            if copy(block, head, at, pair, 16) != 16:
+            pair = copied(block, head, at, 16)
+            if pair == 0:
                 break
+            store(record + 8 * (REC_NATIVE + 2 * count), load(pair))
+            store(record + 8 * (REC_NATIVE + 2 * count + 1), load(pair + 8))
             count += 1
             below = at + 16
             at = load(pair)
@@ -224,17 +243,18 @@ def _handler() -> Any:
         at, steps = load(block + 8 * BLOCK_STATE), load(head + 8 * HEAD_STEPS)
         if at == 0 or steps == 0:
             return -1
-        frame = block + 8 * BLOCK_FRAME
-        if copy(block, head, at + load(head + 8 * HEAD_FIRST_STEP), frame, 8) != 8:
+        word = block + 8 * BLOCK_WORD
+        if copy(block, head, at + load(head + 8 * HEAD_FIRST_STEP), word, 8) != 8:
             return -1
-        at = load(frame)
+        at = load(word)
         if steps == 2:
-            if copy(block, head, at + load(head + 8 * HEAD_SECOND_STEP), frame, 8) != 8:
+            if copy(block, head, at + load(head + 8 * HEAD_SECOND_STEP), word, 8) != 8:
                 return -1
-            at = load(frame)
+            at = load(word)
         count = 0
         while count < MOST_PYTHON and at != 0:
-            if copy(block, head, at, frame, 8 * FRAME_WORDS) != 8 * FRAME_WORDS:
+            frame = copied(block, head, at, 8 * FRAME_WORDS)
+            if frame == 0:
                 break
             code = load(frame + load(head + 8 * HEAD_CODE))
             step = (load(frame + load(head + 8 * HEAD_INSTRUCTION)) - code) >> 1
@@ -268,6 +288,7 @@ def _handler() -> Any:
         store(record + 8 * REC_TICKET, taken + 1)
         store(record + 8 * REC_THREAD, load(block + 8 * BLOCK_THREAD))
         system_call(_CLOCK_GETTIME, _CLOCK_MONOTONIC, record + 8 * REC_SECONDS, 0, 0, 0, 0)
+        store(block + 8 * BLOCK_PAGE, 0)  # the copy is of another time
         sp, bp = load(context + _CONTEXT_SP), load(context + _CONTEXT_BP)
         store(record + 8 * REC_PC, load(context + _CONTEXT_PC))
         store(record + 8 * REC_SP, sp)
