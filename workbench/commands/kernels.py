@@ -9,7 +9,6 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 from fnmatch import fnmatch
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +65,20 @@ def _slot_options(command: Command) -> Command:
 @click.option("--slot", "slots", multiple=True, metavar="NAME", help="Only this slot, with its whole contract.")
 @output_options
 def list_slots(slots: tuple[str, ...], json_path: Path | None, quiet: bool, force: bool) -> None:
-    """Every slot: which sets have a body of their own for it, its contract and its signature."""
+    """Every slot: which sets have a body of their own for it, its contract and its signature.
+
+    "simd=numba" says that simd has none and takes that of numba.
+    """
     chosen = _chosen(slots)
     rows = [_row(slot) for slot in chosen]
     _write_json(json_path, force, {"schema": SCHEMA, "slots": rows})
     if quiet:
         return
-    room = max(shutil.get_terminal_size((120, 24)).columns - 43, 40)
+    room = max(shutil.get_terminal_size((120, 24)).columns - 55, 40)
     for row in rows:
         short = textwrap.shorten(row["contract_in_short"], room, placeholder=" ...")
-        click.echo(f"{row['slot']:21} {' '.join(row['sets']):20} {short}")
+        stand_in = f" simd={row['stand_in']}" if row["stand_in"] else ""
+        click.echo(f"{row['slot']:23} {' '.join(row['sets']) + stand_in:30} {short}")
         if slots:
             click.echo(f"\n{row['signature']}\n{row['contract']}\n")
 
@@ -86,6 +89,7 @@ def _row(slot: Slot) -> dict[str, Any]:
         "slot": slot.name,
         "family": slot.family,
         "sets": _sets_with(slot),
+        "stand_in": _stand_in(slot),
         "contract": contract,
         "contract_in_short": in_short(contract),
         "signature": signature_text(slot.signature),
@@ -105,10 +109,19 @@ def signature_text(signature: Any) -> str:
 
 
 def _sets_with(slot: Slot) -> list[str]:
-    """The sets that have a body of their own for a slot; numba compiles the python one where it has none."""
-    from encoder.kernels.load import SETS
+    """The sets that have a body of their own for a slot; simd takes that of numba where it has none, numba compiles the
+    python one."""
+    from encoder.kernels.load import SETS, set_with_body
 
-    return [name for name in SETS if hasattr(import_module(f"encoder.kernels.set_{name}.{slot.family}"), slot.name)]
+    return [name for name in SETS if set_with_body(slot, name) == name]
+
+
+def _stand_in(slot: Slot) -> str:
+    """The set whose body simd takes for a slot that it has none for; empty if it has one."""
+    from encoder.kernels.load import set_with_body
+
+    name = set_with_body(slot, "simd")
+    return "" if name == "simd" else name
 
 
 @kernels.command("check")
