@@ -964,8 +964,8 @@ for _kind, _emitter in ((KindType, Kind), (_VectorType, Vector), (_PointerType, 
     _register_members(_kind, _emitter)
 for _function in (*_BINARY, *_INPLACE):
     _register_operator(_function, *_OPERANDS)
-for _function in (operator.neg, operator.invert, abs):
-    _register_operator(_function, (_VectorType,))
+for _unary in (operator.neg, operator.invert, abs):
+    _register_operator(_unary, (_VectorType,))
 _register_operator(operator.getitem, (_PointerType, types.Any))
 _register_operator(operator.setitem, (_PointerType, types.Any, types.Any))
 

@@ -6,7 +6,26 @@ Rows of narrow blocks are worked on some at a time, one behind the other in a ve
 import numpy as np
 
 from encoder.kernels.set_python import intra as reference
-from encoder.simd import Kind, columns, i16, i16x4, i16x16, i32x8, join, loop, pointer, scratch, staged, u8, u8x16, u8x64, u16, u16x32, when, where
+from encoder.simd import (
+    Kind,
+    columns,
+    i16,
+    i16x4,
+    i16x16,
+    i32x8,
+    join,
+    loop,
+    pointer,
+    scratch,
+    staged,
+    u8,
+    u8x16,
+    u8x64,
+    u16,
+    u16x32,
+    when,
+    where,
+)
 
 DR_INTRA_DERIVATIVE = reference.DR_INTRA_DERIVATIVE
 SM_WEIGHTS = reference.SM_WEIGHTS.astype(np.uint16)
@@ -305,7 +324,9 @@ def _predict_from_left(p, stride, w, h, edge, dy, is_upsampled, dx):
             with when((y + side) * dx > (x + 1) << 6):
                 lines = []
                 for i in range(0, side, at_once):
-                    some = _interpolated(line, edge + step_of(y, is_upsampled), at_once, (x + i + 1) * dy, dy, is_upsampled)
+                    some = _interpolated(
+                        line, edge + step_of(y, is_upsampled), at_once, (x + i + 1) * dy, dy, is_upsampled
+                    )
                     lines += [some.shuffle(range(at, at + side)) for at in range(0, side * at_once, side)]
                 for i, row in enumerate(columns(lines)):
                     row.store(p + stride * (y + i) + x)

@@ -170,12 +170,11 @@ def inverse_16(coefs, dst, dst_stride, tx_type, eob):
     """A block of 16x16."""
     half_way = scratch(i32, 256)
     vertical, horizontal = VERTICAL[tx_type], HORIZONTAL[tx_type]
-    if tx_type == DCT_DCT and eob <= IN_8_DIAGONALS:
-        if is_within_16_bits(coefs, 128, ENERGY_UP_TO_16X16):
-            inverse_rows(DCT, TX_16X16, 8, 2, coefs, 16, half_way, 8)
-            for x in range(0, 16, LANES):
-                inverse_columns(DCT, TX_16X16, 8, half_way + 8 * x, 8, dst + x, dst_stride)
-            return
+    if tx_type == DCT_DCT and eob <= IN_8_DIAGONALS and is_within_16_bits(coefs, 128, ENERGY_UP_TO_16X16):
+        inverse_rows(DCT, TX_16X16, 8, 2, coefs, 16, half_way, 8)
+        for x in range(0, 16, LANES):
+            inverse_columns(DCT, TX_16X16, 8, half_way + 8 * x, 8, dst + x, dst_stride)
+        return
     if not is_within_16_bits(coefs, 256, ENERGY_UP_TO_16X16):
         inverse_at(coefs, dst, dst_stride, TX_16X16, tx_type)
         return

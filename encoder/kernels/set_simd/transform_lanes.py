@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from encoder.kernels.butterflies import ADST4, COLUMN_SHIFT, DCT, IDENTITY, IDENTITY_SCALE, ROTATION
 from encoder.kernels.set_numba.transform_lanes import program_of, run_forward, run_inverse, sums
-from encoder.simd import I32, Kind, Vector, i16, i32, staged, transpose, u8, u32
+from encoder.simd import I32, Kind, Vector, i16, i32, staged, u8, u32
 
 LOW = 0xFFFF
 
