@@ -4,9 +4,9 @@ import numpy as np
 
 from encoder.intmath import clip3
 from encoder.kernels.butterflies import ADST, DCT, HORIZONTAL, IDENTITY, ROW_SHIFT, VERTICAL
-from encoder.kernels.set_numba.transform import first_row, flat_residual, inverse_at
+from encoder.kernels.set_numba.transform import first_row, flat_residual, forward_at, inverse_at
 from encoder.kernels.set_python.transform import HIGHEST, LOWEST, MAX_LEVEL
-from encoder.kernels.set_simd.transform_lanes import inverse_columns, inverse_rows
+from encoder.kernels.set_simd.transform_lanes import forward_lanes, inverse_columns, inverse_rows
 from encoder.simd import (
     I32,
     i16,
@@ -53,6 +53,158 @@ SCAN_RANKS = np.concatenate(
 EXACT = 1 << 18
 """Coefficients from here on are beyond 16 bits, and their quotients perhaps beyond multiplication by a reciprocal."""
 LOWER_HALF = (1 << 32) - 1
+RESIDUAL_ENERGY, COLUMN_ENERGY_OF_64 = 1000 * 1000, 700 * 700
+"""Squares of a residual, of all of it or of its columns: up to here no value of a forward transform leaves 16 bits.
+
+Every value on the way is a sum of samples whose factors have a norm of sqrt(size / 2) at most for each direction; with the
+shifts that makes 32 times the norm of the whole for up to 16x16, 16 and 8 times for 32x32 and 64x64, and of a column 32
+times for 32x32, 45.3 times for 64x64. A block of 4x4 stays within whatever it holds.
+"""
+
+
+def forward_transform(residual, coefs, tx_size, tx_type):
+    """Columns become rows half way, and rows columns again."""
+    src, to = pointer(residual, 0), pointer(coefs, 0)
+    if tx_size == TX_8X8:
+        forward_8(src, to, tx_type)
+    elif tx_size == TX_4X4:
+        forward_4(src, to, tx_type)
+    elif tx_size == TX_16X16:
+        forward_16(src, to, tx_type)
+    elif tx_type == IDTX:
+        forward_at(src, to, TX_32X32, IDTX)
+    elif tx_size == TX_32X32:
+        forward_32(src, to)
+    else:
+        forward_64(src, to)
+    return 0
+
+
+def forward_4(residual, coefs, tx_type):
+    """A block of 4x4."""
+    half_way = scratch(i32, 16)
+    vertical, horizontal = VERTICAL[tx_type], HORIZONTAL[tx_type]
+    at, step = first_row(vertical, 4, 4)
+    if vertical == DCT:
+        forward_lanes(DCT, TX_4X4, 4, residual + at, step, half_way, 4, 4, 0)
+    elif vertical == IDENTITY:
+        forward_lanes(IDENTITY, TX_4X4, 4, residual + at, step, half_way, 4, 4, 0)
+    else:
+        forward_lanes(ADST, TX_4X4, 4, residual + at, step, half_way, 4, 4, 0)
+    at, step = first_row(horizontal, 4, 4)
+    if horizontal == DCT:
+        forward_lanes(DCT, TX_4X4, 4, half_way + at, step, coefs, 4, 0, 2)
+    elif horizontal == IDENTITY:
+        forward_lanes(IDENTITY, TX_4X4, 4, half_way + at, step, coefs, 4, 0, 2)
+    else:
+        forward_lanes(ADST, TX_4X4, 4, half_way + at, step, coefs, 4, 0, 2)
+
+
+def forward_8(residual, coefs, tx_type):
+    """A block of 8x8."""
+    if not is_of_energy(residual, 64):
+        forward_at(residual, coefs, TX_8X8, tx_type)
+        return
+    half_way = scratch(i32, 64)
+    vertical, horizontal = VERTICAL[tx_type], HORIZONTAL[tx_type]
+    at, step = first_row(vertical, 8, 8)
+    if vertical == DCT:
+        forward_lanes(DCT, TX_8X8, 8, residual + at, step, half_way, 8, 3, 0)
+    elif vertical == IDENTITY:
+        forward_lanes(IDENTITY, TX_8X8, 8, residual + at, step, half_way, 8, 3, 0)
+    else:
+        forward_lanes(ADST, TX_8X8, 8, residual + at, step, half_way, 8, 3, 0)
+    at, step = first_row(horizontal, 8, 8)
+    if horizontal == DCT:
+        forward_lanes(DCT, TX_8X8, 8, half_way + at, step, coefs, 8, 0, 2)
+    elif horizontal == IDENTITY:
+        forward_lanes(IDENTITY, TX_8X8, 8, half_way + at, step, coefs, 8, 0, 2)
+    else:
+        forward_lanes(ADST, TX_8X8, 8, half_way + at, step, coefs, 8, 0, 2)
+
+
+def forward_16(residual, coefs, tx_type):
+    """A block of 16x16."""
+    if not is_of_energy(residual, 256):
+        forward_at(residual, coefs, TX_16X16, tx_type)
+        return
+    half_way = scratch(i32, 256)
+    vertical, horizontal = VERTICAL[tx_type], HORIZONTAL[tx_type]
+    at, step = first_row(vertical, 16, 16)
+    for x in range(0, 16, LANES):
+        if vertical == DCT:
+            forward_lanes(DCT, TX_16X16, 16, residual + at + x, step, half_way + 16 * x, 16, 3, 1)
+        elif vertical == IDENTITY:
+            forward_lanes(IDENTITY, TX_16X16, 16, residual + at + x, step, half_way + 16 * x, 16, 3, 1)
+        else:
+            forward_lanes(ADST, TX_16X16, 16, residual + at + x, step, half_way + 16 * x, 16, 3, 1)
+    at, step = first_row(horizontal, 16, 16)
+    for y in range(0, 16, LANES):
+        if horizontal == DCT:
+            forward_lanes(DCT, TX_16X16, 16, half_way + at + y, step, coefs + 16 * y, 16, 0, 2)
+        elif horizontal == IDENTITY:
+            forward_lanes(IDENTITY, TX_16X16, 16, half_way + at + y, step, coefs + 16 * y, 16, 0, 2)
+        else:
+            forward_lanes(ADST, TX_16X16, 16, half_way + at + y, step, coefs + 16 * y, 16, 0, 2)
+
+
+def forward_32(residual, coefs):
+    """A DCT of 32x32."""
+    if not has_columns_of_energy(residual, 32, RESIDUAL_ENERGY, 4 * RESIDUAL_ENERGY):
+        forward_at(residual, coefs, TX_32X32, DCT_DCT)
+        return
+    half_way = scratch(i32, 1024)
+    for x in range(0, 32, LANES):
+        forward_lanes(DCT, TX_32X32, 32, residual + x, 32, half_way + 32 * x, 32, 3, 3)
+    for y in range(0, 32, LANES):
+        forward_lanes(DCT, TX_32X32, 32, half_way + y, 32, coefs + 32 * y, 32, 0, 2)
+
+
+def forward_64(residual, coefs):
+    """A DCT of 64x64, of which the 32 lowest frequencies of each direction are kept."""
+    if not has_columns_of_energy(residual, 64, COLUMN_ENERGY_OF_64, 16 * RESIDUAL_ENERGY):
+        forward_at(residual, coefs, TX_64X64, DCT_DCT)
+        return
+    half_way = scratch(i32, 2048)
+    for x in range(0, 64, LANES):
+        forward_lanes(DCT, TX_64X64, 64, residual + x, 64, half_way + 32 * x, 32, 3, 5)
+    for y in range(0, 32, LANES):
+        forward_lanes(DCT, TX_64X64, 64, half_way + y, 32, coefs + 32 * y, 32, 0, 2)
+
+
+def is_of_energy(residual, count):
+    """Whether the squares of a residual do not add up to more than RESIDUAL_ENERGY."""
+    total = squares_of_64(residual)
+    for at in range(64, count, 64):
+        total += squares_of_64(residual + at)
+    return total.sum() <= RESIDUAL_ENERGY
+
+
+@staged
+def squares_of_64(residual):
+    """The upper halves of the lanes, 0 or -1, add 1 at most to each square."""
+    a, b, c, d = (v.bits_as(i16).mul_pairs(v.bits_as(i16)) for v in i32x16.load_rows(residual, 16, 4))
+    return (a + b) + (c + d)
+
+
+def has_columns_of_energy(residual, side, column_limit, limit):
+    """Whether neither the squares of any column of a residual nor those of all add up to more than these limits."""
+    largest, total = i32x16.zero(), i32x16.zero()
+    for x in range(0, side, 16):
+        column = i32x16.zero()
+        p = residual + x
+        for _ in range(0, side, 4):
+            column += squares_of_four_rows(p, side)
+            p += 4 * side
+        largest, total = largest.max(column), total + column
+    return largest.largest() <= column_limit and total.sum() <= limit
+
+
+@staged
+def squares_of_four_rows(residual, stride):
+    """Of 16 columns."""
+    a, b, c, d = (v.bits_as(i16).mul_pairs(v.bits_as(i16)) for v in i32x16.load_rows(residual, stride, 4))
+    return (a + b) + (c + d)
 
 
 def inverse_transform_add(coefs, dst, dst_at, dst_stride, tx_size, tx_type, eob):

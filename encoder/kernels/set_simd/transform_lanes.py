@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from encoder.kernels.butterflies import ADST4, COLUMN_SHIFT, DCT, IDENTITY, IDENTITY_SCALE, ROTATION
 from encoder.kernels.set_numba.transform_lanes import program_of, run_forward, run_inverse, sums
-from encoder.simd import I32, Kind, Vector, i16, i32, staged, u8, u32
+from encoder.kernels.set_python.transform import MAX_KEPT
+from encoder.simd import I32, Kind, Vector, i16, i32, staged, transpose, u8, u32
 
 LOW = 0xFFFF
 
@@ -203,3 +204,15 @@ def inverse_columns(kind, tx_size, count, src, src_stride, dst, dst_stride):
         place = dst + dst_stride * k
         total = element.round_shift(COLUMN_SHIFT) + row.of(u8).load(place).to(i32)
         total.clip(0, 255).to(u8).store(place)
+
+
+@staged
+def forward_lanes(kind, tx_size, rows, src, src_stride, dst, dst_stride, before, after):
+    """Forward transforms side by side: element k of all of them lies at src + k * src_stride; the frequencies of each one
+    go behind each other, to dst + its lane * dst_stride. `rows` is how many there are to transform, at least."""
+    row, size = lanes_of(rows), 4 << tx_size
+    values = [element << before for element in row.load_rows(src, src_stride, size)]
+    coefs = [coef.round_shift(after) for coef in forward_1d(kind, tx_size, values)[:MAX_KEPT]]
+    for at in range(0, len(coefs), row.lanes):
+        for lane, frequencies_of_lane in enumerate(transpose(coefs[at : at + row.lanes])):
+            frequencies_of_lane.store(dst + dst_stride * lane + at)
