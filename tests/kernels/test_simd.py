@@ -14,11 +14,30 @@ from numba.core.errors import TypingError
 
 from encoder import simd
 from encoder.byref import i8, i16, i32, i64, u8, u16
-from encoder.simd import Kind, Numbers, columns, join, loop, pointer, scratch, staged, transpose, u32, u64, when, where
+from encoder.simd import (
+    Kind,
+    Numbers,
+    Variable,
+    columns,
+    exchange,
+    in_memory,
+    join,
+    loop,
+    pointer,
+    scratch,
+    staged,
+    transpose,
+    u32,
+    u64,
+    when,
+    where,
+)
 
 SIGNED, UNSIGNED = (i8, i16, i32, i64), (u8, u16, u32, u64)
 ELEMENTS = (*SIGNED, *UNSIGNED)
 INTEGER_KINDS = [Kind(element, lanes) for element in ELEMENTS for lanes in ((4, 64) if element == u8 else (2, 16))]
+QUICK_KINDS = ("uint8x64", "int16x16", "uint32x2", "int64x2")
+"""Every kernel of a test takes a second to compile: the other kinds are tested among the slow ones."""
 ROUNDS = 24
 
 
@@ -187,6 +206,20 @@ def among_lanes(kind: Kind) -> list[Operation]:
         Operation("join of four", lambda a, b: join((a, b, b, a)), lambda a, b: np.concatenate((a, b, b, a)), e),
         Operation("zip", lambda a, b: a.zip(b), zipped, e),
         Operation("zip_low, zip_high", lambda a, b: (a.zip_low(b), a.zip_high(b)), zipped, e),
+        Operation("zip_parts", lambda a, b: a.zip_parts(b), zipped_parts, e),
+        Operation("fenced", lambda a, b: (a + b).fenced(), lambda a, b: a + b, e),
+        Operation(
+            "exchange",
+            lambda a, b: exchange(a, b, 1),
+            lambda a, b: both(zipped(a[::2], b[::2]), zipped(a[1::2], b[1::2])),
+            e,
+        ),
+        Operation(
+            "exchange of halves",
+            lambda a, b: exchange(a, b, n // 2),
+            lambda a, b: both(np.append(a[: n // 2], b[: n // 2]), np.append(a[n // 2 :], b[n // 2 :])),
+            e,
+        ),
         Operation("slide", lambda a, b: a.slide(b, 1), lambda a, b: both(a, b)[1 : n + 1], e),
         Operation("repeat", lambda a, b: a.repeat(2), lambda a, b: np.tile(a, 2), e),
         Operation("add_pairs", lambda a, b: a.add_pairs(), lambda a, b: a[::2] + a[1::2], e),
@@ -198,6 +231,12 @@ def among_lanes(kind: Kind) -> list[Operation]:
         Operation("smallest", lambda a, b: a.smallest(), lambda a, b: a.min(), i64),
         Operation("largest", lambda a, b: a.largest(), lambda a, b: a.max(), i64),
     ]
+
+
+def zipped_parts(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a0 b0 a1 b1 ... for every 16 bytes: of all lower halves, then of all upper halves."""
+    parts = np.stack((a, b), 1).reshape(-1, 2, min(len(a), 16 // a.itemsize))
+    return parts.swapaxes(0, 1).ravel()
 
 
 def of_some_elements(kind: Kind) -> list[Operation]:
@@ -231,7 +270,11 @@ def pair_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return products[::2] + products[1::2]
 
 
-@pytest.mark.parametrize("kind", INTEGER_KINDS, ids=str)
+@pytest.mark.parametrize(
+    "kind",
+    [kind if str(kind) in QUICK_KINDS else pytest.param(kind, marks=pytest.mark.slow) for kind in INTEGER_KINDS],
+    ids=str,
+)
 @pytest.mark.parametrize("group", [arithmetic, comparisons, other_elements, among_lanes, of_some_elements])
 def test_operations(kind: Kind, group: Callable[[Kind], list[Operation]]) -> None:
     operations = group(kind)
@@ -436,6 +479,75 @@ def test_loop(count: int) -> None:
     out, start = np.zeros(32, np.uint8), np.arange(4, dtype=np.uint8)
     njit(lambda out, a, count: store(out, a, count))(out, start, count)
     np.testing.assert_array_equal(out.reshape(8, 4), [start + n if n < count else start * 0 for n in range(8)])
+
+
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_variables_change_from_round_to_round(count: int) -> None:
+    """A vector, an int, a pointer and a tuple of them."""
+
+    @staged
+    def store(out: Any, a: Any, count: Any) -> None:
+        total, number, place = Variable(simd.i32x4.zero()), Variable(0), Variable((a, simd.i32x4.constant(7)))
+        with loop(count) as n:
+            p, last = place.value
+            total.value += simd.i32x4.load(p) * n
+            number.value += n
+            place.value = p + 4, last + 1
+        total.value.store(out)
+        out[4] = number.value
+        place.value[1].store(out + 5)
+
+    out, samples = np.zeros(9, np.int32), np.arange(40, dtype=np.int32) ** 2
+    njit(lambda out, a, count: store(out, a, count))(out, samples, count)
+    weighed = samples.reshape(10, 4)[:count] * np.arange(count)[:, None]
+    assert out.tolist() == [*weighed.sum(0), sum(range(count)), *[7 + count] * 4]
+
+
+def test_the_staged_example_of_the_documentation() -> None:
+    @staged
+    def sad_of_bytes(p: Any, q: Any, count: Any) -> Any:
+        total = Variable(simd.i32x16.zero())
+        with loop(count >> 4) as n:
+            total.value += simd.u8x16.load(p + n * 16).distances(simd.u8x16.load(q + n * 16))
+        return total.value.sum()
+
+    a, b = np.random.default_rng(3).integers(0, 256, (2, 160), np.uint8)
+    assert njit(lambda a, b, count: sad_of_bytes(a, b, count))(a, b, 160) == np.abs(a.astype(int) - b).sum()
+
+
+@pytest.mark.parametrize("element", [u8, i16, i32, i64], ids=str)
+def test_tables_in_memory(element: Any) -> None:
+    """Negative and large numbers too, and two tables in one kernel."""
+    limits = np.iinfo(dtype(element))
+    numbers = Numbers([int(limits.min), 1, 2, int(limits.max)])
+    others = Numbers(range(4))
+
+    @staged
+    def store(out: Any) -> None:
+        kind = Kind(element, 4)
+        kind.load(in_memory(element, numbers)).store(out)
+        kind.load(in_memory(element, others)).store(out + 4)
+
+    out = np.zeros(8, dtype(element))
+    njit(lambda out: store(out))(out)
+    assert out.tolist() == [*numbers, *others]
+
+
+@pytest.mark.parametrize("element", ELEMENTS, ids=str)
+def test_elements_by_pointer(element: Any) -> None:
+    """One element is read as an int64 of its value and written by its lowest bits."""
+
+    @njit
+    def copy(source: Any, target: Any) -> int:
+        p, q = pointer(source, 2), pointer(target, 1)
+        q[0], q[2] = p[-2], p[1]
+        return (p + 1 - 2)[0]
+
+    limits = np.iinfo(dtype(element))
+    source = np.array([limits.min, limits.max, 5, limits.max - 1], dtype(element))
+    target = np.zeros(4, source.dtype)
+    assert copy(source, target) & (2**64 - 1) == int(limits.max) & (2**64 - 1)
+    assert target.tolist() == [0, limits.min, 0, limits.max - 1]
 
 
 @pytest.mark.parametrize("value", [1, 5, 9])
