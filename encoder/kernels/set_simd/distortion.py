@@ -9,17 +9,17 @@ PART_OF_32 = U8 if U8.lanes <= 32 else u8x32
 def sad(a, a_at, a_stride, b, b_at, b_stride, w, h):
     p, q = pointer(a, a_at), pointer(b, b_at)
     if w == 16:
-        return _sad(u8x16, p, a_stride, q, b_stride, h)
+        return sad_of_height(u8x16, p, a_stride, q, b_stride, h)
     if w == 8:
-        return _sad(u8x8, p, a_stride, q, b_stride, h)
+        return sad_of_height(u8x8, p, a_stride, q, b_stride, h)
     if w == 32:
-        return _sad(u8x32, p, a_stride, q, b_stride, h)
+        return sad_of_height(u8x32, p, a_stride, q, b_stride, h)
     if w == 64:
-        return _sad(u8x64, p, a_stride, q, b_stride, h)
-    return _sad(u8x4, p, a_stride, q, b_stride, h)
+        return sad_of_height(u8x64, p, a_stride, q, b_stride, h)
+    return sad_of_height(u8x4, p, a_stride, q, b_stride, h)
 
 
-def _sad(row, p, a_stride, q, b_stride, h):
+def sad_of_height(row, p, a_stride, q, b_stride, h):
     """Sixteen rows at a time, if there are so many."""
     if h == 8:
         return sad_of_rows(row, 8, p, a_stride, q, b_stride)

@@ -3,7 +3,7 @@
 from encoder.byref import i16, i32, i64, u8, u16
 from encoder.kernels.set_python.motion import MAX_DIFFERENCE, SMOOTH_GRADIENT
 from encoder.kernels.set_python.motion import noise_sum as noise_sum_of_any
-from encoder.kernels.set_simd.distortion import sad_of_rows
+from encoder.kernels.set_simd.distortion import sad_of_height, sad_of_rows
 from encoder.simd import pointer, staged, u8x4, u8x8, u8x16, u8x32, u8x64, u32, u64, where
 
 
@@ -80,35 +80,12 @@ def sad_x4(a, a_at, a_stride, b, b_at_0, b_at_1, b_at_2, b_at_3, b_stride, w, h,
 
 
 def _sad_x4(row, p, a_stride, places, b_stride, h, to):
-    """Sixteen rows at a time, if there are so many."""
-    if h == 8:
-        return _store_sads(row, 8, p, a_stride, places, b_stride, to)
-    if h == 4:
-        return _store_sads(row, 4, p, a_stride, places, b_stride, to)
-    _store_sads(row, 16, p, a_stride, places, b_stride, to)
-    for _ in range(16, h, 16):
-        p += 16 * a_stride
-        places = _sixteen_rows_down(places, b_stride)
-        _add_sads(row, p, a_stride, places, b_stride, to)
+    """One after the other: the rows of a stay near."""
+    to[0] = sad_of_height(row, p, a_stride, places[0], b_stride, h)
+    to[1] = sad_of_height(row, p, a_stride, places[1], b_stride, h)
+    to[2] = sad_of_height(row, p, a_stride, places[2], b_stride, h)
+    to[3] = sad_of_height(row, p, a_stride, places[3], b_stride, h)
     return 0
-
-
-@staged
-def _store_sads(row, rows, p, a_stride, places, b_stride, to):
-    for n, q in enumerate(places):
-        to[n] = sad_of_rows(row, rows, p, a_stride, q, b_stride)
-    return 0
-
-
-@staged
-def _sixteen_rows_down(places, stride):
-    return tuple(place + stride * 16 for place in places)
-
-
-@staged
-def _add_sads(row, p, a_stride, places, b_stride, to):
-    for n, q in enumerate(places):
-        to[n] = to[n] + sad_of_rows(row, 16, p, a_stride, q, b_stride)
 
 
 def sad_window(a, a_at, a_stride, b, b_at, b_stride, side, columns, rows, step):

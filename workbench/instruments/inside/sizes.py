@@ -23,6 +23,8 @@ CASES, ROUNDS = 3, 7
 BATCH_S = 1e-3
 """So long a row of calls lasts at least: Python hands over a table in some 25 us."""
 CHAIN = 100_000
+_WIDE = {"inverse_transform_add": "-(any|large)-", "forward_transform": "-(random|extremes|ramp|high)$"}
+"""Blocks whose values may need more than 16 bits on the way, which few of an encode's do."""
 
 
 def size_of(slot: str, label: str) -> str:
@@ -35,6 +37,8 @@ def size_of(slot: str, label: str) -> str:
         size = f"{edge[4]} {edge[1]} {edge[2]} {'luma' if edge[3] == '0' else 'chroma'}"
     if slot == "inverse_transform_add" and label.endswith("-eob1"):
         size += " flat"
+    elif slot in _WIDE and re.search(_WIDE[slot], label):
+        size += " wide"
     return size or {"cdef_direction": "8x8", "sad_grid": "64x64"}.get(slot, "")
 
 
