@@ -34,6 +34,7 @@ from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.untyped_passes import IRProcessing
 
 from encoder import probe
+from encoder.simd import KindType
 
 PACKAGE = __name__.partition(".")[0]
 PLAIN = tuple(
@@ -50,6 +51,7 @@ PLAIN = tuple(
         "frame.order_hints",
         "kernels.set_python",
         "kernels.set_numba",
+        "kernels.set_simd",
     )
 )
 OPTIONS = {"nogil": True, "error_model": "numpy"}
@@ -153,7 +155,7 @@ class _PartLibrary(JITCodeLibrary):
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class _KeepAsPart(FunctionPass):
-    """Lower into a _PartLibrary."""
+    """Lower into a _PartLibrary. What takes a kind of vectors is a version for one width: it is inlined into the kernel."""
 
     _name = "keep_as_part"
 
@@ -162,6 +164,7 @@ class _KeepAsPart(FunctionPass):
 
     def run_pass(self, state: Any) -> bool:
         state.library = _PartLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.flags.forceinline = any(isinstance(argument, KindType) for argument in state.args)
         return True
 
 

@@ -17,6 +17,7 @@ FLOORS = {
     "encoder.intmath": 0,
     "encoder.tables": 0,
     "encoder.byref": 0,
+    "encoder.simd": 0,
     "encoder.probe": 0,
     "encoder.timeline": 0,
     "encoder.compiled": 0,

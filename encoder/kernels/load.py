@@ -1,6 +1,6 @@
-"""From the name of a kernel set to a filled table: "numba", "numba,satd=mine.py:satd_fast", "check:numba".
+"""From the name of a kernel set to a filled table: "simd", "simd,satd=mine.py:satd_fast", "check:simd".
 
-    SET                  python (the reference), numpy, numba
+    SET                  python (the reference), numpy, numba, simd
     ,SLOT=SET            this slot from another set
     ,SLOT=FILE.py:NAME   this slot from a function of the user's, written in the plain subset or already an njit function
     check:               in front: run the python set beside it at every call and stop at the first difference
@@ -28,10 +28,13 @@ SETS = {
     "python": "the reference: loops transcribed from the specification, interpreted",
     "numpy": "whole-array expressions, interpreted",
     "numba": "the python bodies compiled, or bodies of its own where it pays",
+    "simd": "explicit vectors, compiled; the bodies of numba where it has none of its own",
 }
-COMPILED_SETS = ("numba",)
 REFERENCE_SET = "python"
-DEFAULT_SET = "numba"
+STAND_INS = {"simd": "numba", "numba": REFERENCE_SET}
+"""Compiled sets, and the set whose body each one compiles for a slot that it has no body for."""
+DEFAULT_SET = "simd"
+"""The fastest one."""
 CHECK = "check:"
 
 
@@ -42,7 +45,7 @@ class KernelSet:
     name         as the user gave it
     interpreted  whether the walk has to run in the interpreter
     kernels      the table
-    origins      slot -> where its body is from: "numba", "numba (python body)", "mine.py:satd_fast"
+    origins      slot -> where its body is from: "simd", "simd (numba body)", "mine.py:satd_fast"
     """
 
     name: str
@@ -102,15 +105,26 @@ def _body(slot: Slot, source: str) -> tuple[Callable[..., int], str]:
     """The function that fills a slot, compiled for it where its set is a compiled one, and its origin."""
     if source not in SETS:
         return _user_body(slot, source), source
-    module, origin = import_module(f"encoder.kernels.set_{source}.{slot.family}"), source
-    if source not in COMPILED_SETS:
-        return getattr(module, slot.name), origin
-    if not hasattr(module, slot.name):
-        module = import_module(f"encoder.kernels.set_{REFERENCE_SET}.{slot.family}")
-        origin = f"{source} ({REFERENCE_SET} body)"
+    body_set = set_with_body(slot, source)
+    module = _family(body_set, slot)
+    if source not in STAND_INS:
+        return getattr(module, slot.name), source
+    origin = source if body_set == source else f"{source} ({body_set} body)"
     function = compiled(module, slot.name)
     function.compile(slot.signature)
     return function, origin
+
+
+def set_with_body(slot: Slot, set_name: str) -> str:
+    """The set that a slot's body is taken from: this one, or the one that stands in for it."""
+    while set_name in STAND_INS and not hasattr(_family(set_name, slot), slot.name):
+        set_name = STAND_INS[set_name]
+    return set_name
+
+
+def _family(set_name: str, slot: Slot) -> ModuleType:
+    """The module with a set's bodies for the family of a slot."""
+    return import_module(f"encoder.kernels.set_{set_name}.{slot.family}")
 
 
 def _user_body(slot: Slot, source: str) -> Any:

@@ -12,7 +12,7 @@ Conventions
 - Edges of intra prediction: above[above_at + i] is the sample above column i, left[left_at + i] the one left of row i;
   above[above_at - 1] and left[left_at - 1] are both the corner. Both arrays are readable from index at - 16 to at + 144.
 - Transform blocks: coefficients are packed row by row with width min(32, w): of a 64-point side only the 32 lowest
-  frequencies exist (spec 7.13.3).
+  frequencies exist (spec 7.13.3). So the count of a block's coefficients is 16, 64, 256 or 1024.
 """
 
 from __future__ import annotations

@@ -15,13 +15,13 @@ CDEF_SLOTS = [name for name, slot in SLOTS.items() if slot.family == "cdef"]
 BORDER = 3
 
 
-@pytest.fixture(scope="module", params=["python", "numpy", "numba"])
+@pytest.fixture(scope="module", params=["python", "numpy", "numba", "simd"])
 def kernels(request):
     return load_kernels(request.param).kernels
 
 
 @pytest.mark.parametrize("case", [case for slot in CDEF_SLOTS for case in cases_of(slot)], ids=str)
-@pytest.mark.parametrize("kernels", ["numpy", "numba"], indirect=True)
+@pytest.mark.parametrize("kernels", ["numpy", "numba", "simd"], indirect=True)
 def test_set_matches_python(kernels, case: Case) -> None:
     """Same figure, same samples as the python set; guards and inputs untouched."""
     returned, arrays = case.run(getattr(kernels, case.slot))

@@ -38,7 +38,7 @@ def test_the_reference_differs_in_nothing(slot: str) -> None:
     assert check_slot(slot, getattr(PYTHON, slot), getattr(PYTHON, slot), seed=1) == []
 
 
-@pytest.mark.parametrize("set_name", ["numpy", "numba"])
+@pytest.mark.parametrize("set_name", ["numpy", "numba", "simd"])
 def test_a_whole_set_is_checked_slot_by_slot(set_name: str) -> None:
     results = list(check_set(load_kernels(set_name).kernels, PYTHON, seed=1))
     assert [slot for slot, _, _ in results] == list(SLOTS)

@@ -18,13 +18,13 @@ CHANGED = {(4, 0): 2, (8, 0): 3, (16, 0): 6, (4, 1): 2, (8, 1): 2}
 all_filters = pytest.mark.parametrize(("filter_size", "plane"), FILTERS)
 
 
-@pytest.fixture(scope="module", params=["python", "numpy", "numba"])
+@pytest.fixture(scope="module", params=["python", "numpy", "numba", "simd"])
 def kernels(request):
     return load_kernels(request.param).kernels
 
 
 @pytest.mark.parametrize("case", cases_of("deblock_edge"), ids=str)
-@pytest.mark.parametrize("kernels", ["numpy", "numba"], indirect=True)
+@pytest.mark.parametrize("kernels", ["numpy", "numba", "simd"], indirect=True)
 def test_set_matches_python(kernels, case: Case) -> None:
     """Same samples as the python set, guards included."""
     returned, (samples,) = case.run(kernels.deblock_edge)

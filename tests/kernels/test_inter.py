@@ -16,7 +16,7 @@ from encoder.kernels.table import SLOTS, Kernels
 from encoder.tables import table
 
 INTER_SLOTS = [name for name, slot in SLOTS.items() if slot.family == "inter"]
-SETS = ("python", "numpy", "numba")
+SETS = ("python", "numpy", "numba", "simd")
 PYTHON = load_kernels("python").kernels
 SUBPEL_FILTERS = table("subpel_filters")
 BORDER = 24
@@ -29,7 +29,7 @@ def kernels(request: pytest.FixtureRequest) -> Kernels:
 
 
 @pytest.mark.parametrize("case", [case for slot in INTER_SLOTS for case in cases_of(slot)], ids=str)
-@pytest.mark.parametrize("kernels", ["numpy", "numba"], indirect=True)
+@pytest.mark.parametrize("kernels", ["numpy", "numba", "simd"], indirect=True)
 def test_set_matches_python(kernels: Kernels, case: Case) -> None:
     """Same samples as the python set; guards and inputs untouched."""
     assert not check_case(case, getattr(kernels, case.slot), getattr(PYTHON, case.slot))

@@ -17,12 +17,12 @@ PREDICTORS = [name for name in INTRA_SLOTS if name.startswith("predict_") and na
 PYTHON = load_kernels("python").kernels
 
 
-@pytest.fixture(scope="module", params=["numpy", "numba"])
+@pytest.fixture(scope="module", params=["numpy", "numba", "simd"])
 def kernels(request: pytest.FixtureRequest) -> Kernels:
     return load_kernels(request.param).kernels
 
 
-@pytest.fixture(scope="module", params=["python", "numpy", "numba"])
+@pytest.fixture(scope="module", params=["python", "numpy", "numba", "simd"])
 def any_kernels(request: pytest.FixtureRequest) -> Kernels:
     return load_kernels(request.param).kernels
 

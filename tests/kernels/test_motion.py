@@ -13,7 +13,7 @@ MOTION_SLOTS = [name for name, slot in SLOTS.items() if slot.family == "motion"]
 PYTHON = load_kernels("python").kernels
 
 
-@pytest.fixture(scope="module", params=["numpy", "numba"])
+@pytest.fixture(scope="module", params=["numpy", "numba", "simd"])
 def kernels(request: pytest.FixtureRequest) -> Kernels:
     return load_kernels(request.param).kernels
 

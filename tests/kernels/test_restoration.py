@@ -12,7 +12,7 @@ RESTORATION_SLOTS = [name for name, slot in SLOTS.items() if slot.family == "res
 BORDER = 3
 
 
-@pytest.fixture(scope="module", params=["python", "numpy", "numba"])
+@pytest.fixture(scope="module", params=["python", "numpy", "numba", "simd"])
 def kernels(request):
     return load_kernels(request.param).kernels
 
@@ -23,7 +23,7 @@ def numba():
 
 
 @pytest.mark.parametrize("case", [case for slot in RESTORATION_SLOTS for case in cases_of(slot)], ids=str)
-@pytest.mark.parametrize("kernels", ["numpy", "numba"], indirect=True)
+@pytest.mark.parametrize("kernels", ["numpy", "numba", "simd"], indirect=True)
 def test_set_matches_python(kernels, case: Case) -> None:
     """Same samples and sums as the python set; guards and inputs untouched."""
     _, arrays = case.run(getattr(kernels, case.slot))

@@ -39,7 +39,7 @@ ERROR_GAIN = {0: 64, 1: 64, 2: 64, 3: 16, 4: 4}
 PYTHON = load_kernels("python").kernels
 
 
-@pytest.fixture(scope="module", params=["numpy", "numba"])
+@pytest.fixture(scope="module", params=["numpy", "numba", "simd"])
 def kernels(request):
     return load_kernels(request.param).kernels
 
@@ -226,9 +226,9 @@ def test_quantize_counts_in_scan_order(kernels) -> None:
 )
 def test_dequantize_follows_the_specification(kernels, level: int, q: int, shift: int, coef: int) -> None:
     """Masked to 24 bits, cut towards zero by the shift, clipped to 16 bits (spec 7.12.3)."""
-    levels, coefs = np.array([1, level], np.int32), np.zeros(2, np.int32)
-    kernels.dequantize(levels, coefs, 2, 8, q, shift)
-    assert coefs.tolist() == [8 >> shift, coef]
+    levels, coefs = np.array([1, level, *[0] * 14], np.int32), np.zeros(16, np.int32)
+    kernels.dequantize(levels, coefs, 16, 8, q, shift)
+    assert coefs.tolist() == [8 >> shift, coef, *[0] * 14]
 
 
 def test_programs_use_every_element() -> None:

@@ -9,7 +9,6 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 from fnmatch import fnmatch
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,7 @@ from workbench.files import refuse_existing, scratch_folder, write_text
 
 if TYPE_CHECKING:
     from encoder.kernels.table import Slot
-    from workbench.instruments.micro import Checked
+    from workbench.instruments.micro import Checked, SizeTimes
     from workbench.record import Record
 
 SCHEMA = 1
@@ -66,16 +65,20 @@ def _slot_options(command: Command) -> Command:
 @click.option("--slot", "slots", multiple=True, metavar="NAME", help="Only this slot, with its whole contract.")
 @output_options
 def list_slots(slots: tuple[str, ...], json_path: Path | None, quiet: bool, force: bool) -> None:
-    """Every slot: which sets have a body of their own for it, its contract and its signature."""
+    """Every slot: which sets have a body of their own for it, its contract and its signature.
+
+    "simd=numba" says that simd has none and takes that of numba.
+    """
     chosen = _chosen(slots)
     rows = [_row(slot) for slot in chosen]
     _write_json(json_path, force, {"schema": SCHEMA, "slots": rows})
     if quiet:
         return
-    room = max(shutil.get_terminal_size((120, 24)).columns - 43, 40)
+    room = max(shutil.get_terminal_size((120, 24)).columns - 55, 40)
     for row in rows:
         short = textwrap.shorten(row["contract_in_short"], room, placeholder=" ...")
-        click.echo(f"{row['slot']:21} {' '.join(row['sets']):20} {short}")
+        stand_in = f" simd={row['stand_in']}" if row["stand_in"] else ""
+        click.echo(f"{row['slot']:23} {' '.join(row['sets']) + stand_in:30} {short}")
         if slots:
             click.echo(f"\n{row['signature']}\n{row['contract']}\n")
 
@@ -86,6 +89,7 @@ def _row(slot: Slot) -> dict[str, Any]:
         "slot": slot.name,
         "family": slot.family,
         "sets": _sets_with(slot),
+        "stand_in": _stand_in(slot),
         "contract": contract,
         "contract_in_short": in_short(contract),
         "signature": signature_text(slot.signature),
@@ -105,10 +109,19 @@ def signature_text(signature: Any) -> str:
 
 
 def _sets_with(slot: Slot) -> list[str]:
-    """The sets that have a body of their own for a slot; numba compiles the python one where it has none."""
-    from encoder.kernels.load import SETS
+    """The sets that have a body of their own for a slot; simd takes that of numba where it has none, numba compiles the
+    python one."""
+    from encoder.kernels.load import SETS, set_with_body
 
-    return [name for name in SETS if hasattr(import_module(f"encoder.kernels.set_{name}.{slot.family}"), slot.name)]
+    return [name for name in SETS if set_with_body(slot, name) == name]
+
+
+def _stand_in(slot: Slot) -> str:
+    """The set whose body simd takes for a slot that it has none for; empty if it has one."""
+    from encoder.kernels.load import set_with_body
+
+    name = set_with_body(slot, "simd")
+    return "" if name == "simd" else name
 
 
 @kernels.command("check")
@@ -168,16 +181,29 @@ def _raise_if_different(checked: Sequence[Checked]) -> None:
 @kernels.command("bench")
 @_slot_options
 @click.option("--case", "pattern", default="*", show_default=True, metavar="PATTERN", help="Cases like '16x16*'.")
+@click.option("--sizes", is_flag=True, help="Size by size, the sets in turns in one process, instead of by pyperf.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the records in this folder.")
 @output_options
 def bench_kernels(
-    spec: str, slots: tuple[str, ...], pattern: str, out: Path | None, json_path: Path | None, quiet: bool, force: bool
+    spec: str,
+    slots: tuple[str, ...],
+    pattern: str,
+    sizes: bool,
+    out: Path | None,
+    json_path: Path | None,
+    quiet: bool,
+    force: bool,
 ) -> None:
     """Time kernels alone by pyperf, on the cases they are checked on; one that differs is not timed.
 
-    The figure is the mean time of a call over the slot's cases. Exit status 4 when a kernel differs.
+    The figure is the mean time of a call over the slot's cases. With --sizes a line for each slot and size: the fastest
+    of some rounds, cycles a sample, how many times slower the other sets are, and means by what kernels do. Exit status
+    4 when a kernel differs.
     """
     sets, names = kernel_sets(spec), [slot.name for slot in _chosen(slots)]
+    if sizes:
+        _bench_sizes(sets, names, json_path, quiet, force)
+        return
     _require_cases(names, pattern)
     with terminated_as_interrupted():
         checked = _check(sets, names, 0, quiet)
@@ -189,6 +215,52 @@ def bench_kernels(
         _print_times(records, sets)
         click.echo(f"\n{again()}")
     _raise_if_different(checked)
+
+
+def _bench_sizes(sets: Sequence[str], slots: Sequence[str], json_path: Path | None, quiet: bool, force: bool) -> None:
+    from workbench.instruments import micro
+    from workbench.subject import same_imports
+
+    with terminated_as_interrupted():
+        checked = _check(sets, slots, 0, quiet)
+        wrong = {item.slot for item in checked if item.differences}
+        times = micro.by_size(sets, [slot for slot in slots if slot not in wrong], same_imports(), _BENCH_TIMEOUT_S)
+    _write_json(json_path, force, {"schema": SCHEMA, "sizes": [dataclasses.asdict(item) for item in times]})
+    if not quiet:
+        _print_sizes(times, sets)
+        _print_means(times, sets)
+        click.echo(f"\n{again()}")
+    _raise_if_different(checked)
+
+
+def _print_sizes(times: Sequence[SizeTimes], sets: Sequence[str]) -> None:
+    """One line a slot and size: the first set's time and cycles a sample, without the call itself, and the others'
+    times over it, with the call."""
+    main, *others = sets
+    click.echo(" ".join([f"{'slot':22} {'size':24} {main + ' ns':>9} {'call ns':>8} {'cycles/sample':>14}", *others]))
+    for item in times:
+        cycles = max(0.0, item.ns[main] - item.call_ns) / item.cycle_ns / item.samples
+        ratios = [f"{item.ns[name] / item.ns[main]:{max(len(name), 7)}.2f}" for name in others]
+        figures = f"{item.ns[main]:9.1f} {item.call_ns:8.1f} {cycles:14.3f}"
+        click.echo(" ".join([f"{item.slot:22} {item.size:24} {figures}", *ratios]))
+
+
+def _print_means(times: Sequence[SizeTimes], sets: Sequence[str]) -> None:
+    """Geometric means over sizes: the first set against each other one, and against dav1d's own figures."""
+    from workbench.analysis.kernel_speed import against_dav1d, group_ratios
+    from workbench.stats import geometric_mean
+
+    main, *others = sets
+    for other in others:
+        means = group_ratios([item.ns for item in times], [item.slot for item in times], main, other)
+        said = ", ".join(f"{group} {ratio:.2f}" for group, ratio in means.items())
+        if said:
+            click.echo(f"\n{main} is so many times faster than {other} (geometric means over sizes): {said}")
+    compared = against_dav1d({(item.slot, item.size): item.ns[main] - item.call_ns for item in times})
+    if compared:
+        said = ", ".join(f"{slot} {size} {ratio:.2f}" for (slot, size), ratio in compared.items())
+        mean = geometric_mean(list(compared.values()))
+        click.echo(f"\n{main} takes so many times as long as dav1d 1.5.1 with AVX2: {said}; geometric mean {mean:.2f}")
 
 
 def _require_cases(slots: Sequence[str], pattern: str) -> None:

@@ -19,6 +19,7 @@ PROCESSES, VALUES, WARM_UPS = 3, 3, 1
 UNSTABLE = 0.10  # pyperf's own limit: a standard deviation above 10 % of the mean
 _CHECKED = "workbench.instruments.inside.checked"
 _BENCH = "workbench.instruments.inside.bench"
+_SIZES = "workbench.instruments.inside.sizes"
 _PASSED_ON = "PYTHONPATH,PYTHONSAFEPATH,XDG_CACHE_HOME,ENCODER_CACHE_DIR,HOME"
 
 
@@ -87,6 +88,27 @@ def bench(
     import pyperf
 
     return _record(kernels, slot, pattern, pyperf.Benchmark.load(str(result)), without_folder(words, folder))
+
+
+@dataclass(frozen=True)
+class SizeTimes:
+    """A slot at one size: nanoseconds of a call by set, of an empty call, and of a cycle."""
+
+    slot: str
+    size: str
+    samples: int
+    cycle_ns: float
+    call_ns: float
+    ns: dict[str, float]
+
+
+def by_size(
+    sets: Sequence[str], slots: Sequence[str], environment: Mapping[str, str], timeout_s: float
+) -> list[SizeTimes]:
+    """Time slots size by size, the sets in turns in one process."""
+    words = (sys.executable, "-m", _SIZES, json.dumps(list(sets)), *slots)
+    output = child.run(words, timeout_s, environment).output
+    return [SizeTimes(**json.loads(line)) for line in output.splitlines()]
 
 
 def _record(kernels: str, slot: str, pattern: str, benchmark: Any, command: tuple[str, ...]) -> Record:

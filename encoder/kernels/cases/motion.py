@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from encoder.kernels.cases import Case, cases_for
+from encoder.kernels.cases.distortion import near
 from encoder.kernels.cases.fills import SIZES, Place, place
 
 _PAIRS = (("random", "random"), ("low", "high"), ("high", "low"), ("extremes", "gradient"))
@@ -33,6 +34,11 @@ def _sad_grid(rng: np.random.Generator) -> Iterator[Case]:
         out = rng.integers(-9, 9, 70)
         arguments = (a.samples, a.at, a.stride, b.samples, b.at, b.stride, out)
         yield Case("sad_grid", f"{kind_a}-{kind_b}", arguments, (6,))
+    for distance in (1, 4, 20):
+        a = place(rng, 64, 64)
+        b, out = near(rng, a, distance), rng.integers(-9, 9, 70)
+        arguments = (a.samples, a.at, a.stride, b.samples, b.at, b.stride, out)
+        yield Case("sad_grid", f"within{distance}", arguments, (6,))
 
 
 @cases_for("sad_x4")

@@ -19,7 +19,7 @@ TX_TYPES = [
 """Names of the transform types, in the order of their numbers."""
 GUARD = 16
 """Entries behind a block of coefficients that a kernel must leave alone."""
-RESIDUALS = ("small", "random", "extremes", "ramp", "high")
+RESIDUALS = ("small", "random", "extremes", "ramp", "high", "middle", "wave")
 COEFFICIENTS = ("small", "sparse", "single", "large")
 
 
@@ -50,7 +50,8 @@ def _label(tx_size: int, tx_type: int, kind: str) -> str:
 
 def residual_block(rng: np.random.Generator, kind: str, side: int) -> np.ndarray:
     """A residual, flat int32: values within 8 (small), any (random), -255 or 255 (extremes), a plane from -255 in one
-    corner to 255 in the opposite one (ramp), 255 everywhere (high)."""
+    corner to 255 in the opposite one (ramp), 255 everywhere (high); about as much energy as 16 bits hold on the way, with
+    random signs (middle) or all of it in one frequency (wave)."""
     count = side * side
     if kind == "small":
         values = rng.integers(-8, 9, count)
@@ -61,6 +62,13 @@ def residual_block(rng: np.random.Generator, kind: str, side: int) -> np.ndarray
     elif kind == "ramp":
         y, x = np.mgrid[:side, :side]
         values = ((x + y) * 510 // (2 * side - 2) - 255).ravel()
+    elif kind == "middle":
+        values = min(255, 1000 // side) * rng.choice([-1, 1], count)
+    elif kind == "wave":
+        (y, x), (row, column) = np.mgrid[:side, :side], rng.integers(0, min(side, 8), 2)
+        angles = (2 * y + 1) * row, (2 * x + 1) * column
+        wave = np.multiply(*(np.cos(angle * np.pi / (2 * side)) for angle in angles))
+        values = np.clip(wave / np.linalg.norm(wave) * rng.uniform(0.9, 1.1) * 1000, -255, 255).ravel()
     else:
         values = np.full(count, 255)
     return values.astype(np.int32)
