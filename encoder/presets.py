@@ -54,10 +54,6 @@ class SearchEffort:
     fitted_vectors: int
     split_eob: int
     skip_split_rate: int
-    planned: int = 0
-    plan_rate: int = 4096
-    split_gain: int = 0
-    whole_gain: int = 0
 
 
 @dataclass(frozen=True, slots=True)

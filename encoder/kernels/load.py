@@ -33,8 +33,7 @@ SETS = {
 REFERENCE_SET = "python"
 STAND_INS = {"simd": "numba", "numba": REFERENCE_SET}
 """Compiled sets, and the set whose body each one compiles for a slot that it has no body for."""
-DEFAULT_SET = "simd"
-"""The fastest one."""
+DEFAULT_SET = "numba"
 CHECK = "check:"
 
 

@@ -26,7 +26,6 @@ from encoder.tile.costs import NO_COST, rd_cost
 from encoder.tile.inter_search import try_inter_frame_block
 from encoder.tile.intra_search import try_chroma, try_luma
 from encoder.tile.modes import forced_split_probability, partition_cdf, skip_cdf
-from encoder.tile.partition_plan import EITHER, SPLIT, WHOLE, node_at, plan_partition
 from encoder.tile.spans import begin_span, end_span
 from encoder.tile.state import CHOICE_WORDS
 
@@ -43,8 +42,6 @@ def search_superblock(k, t, sb_row, sb_col):
     if t.frame_is_intra:
         _search_bottom_up(k, t, sb_row, sb_col)
     else:
-        if t.planned:
-            plan_partition(k, t, sb_row, sb_col)
         _search_top_down(k, t, sb_row, sb_col)
 
 
@@ -96,19 +93,18 @@ def _search_top_down(k, t, sb_row, sb_col):
         level = int64(4)
         while z & ((int64(1) << (2 * level - 2)) - 1) != 0:
             level -= 1
-        while not _enter(k, t, mi_row, mi_col, level, z):
+        while not _enter(k, t, mi_row, mi_col, level):
             level -= 1
         z = _leave(t, sb_row, sb_col, z, level)
 
 
-def _enter(k, t, mi_row, mi_col, level, z):
+def _enter(k, t, mi_row, mi_col, level):
     """Try a block whole; gives whether it is decided so, or lies outside. If not, its quarters are next."""
     t.node[2 * level] = 0
     t.node[2 * level + 1] = 0
     if mi_row >= t.mi_rows or mi_col >= t.mi_cols:
         return True
-    planned = t.plan_split[node_at(level, z)] if t.planned and level > 1 else int64(EITHER)
-    if planned == SPLIT or (level > 1 and _cannot_be_whole(t, mi_row, mi_col, level)):
+    if level > 1 and _cannot_be_whole(t, mi_row, mi_col, level):
         t.node[2 * level] = NO_COST
         t.node[2 * level + 1] = rd_cost(t, int64(0), _partition_rate(t, mi_row, mi_col, level * 3, PARTITION_SPLIT))
         return False
@@ -118,7 +114,7 @@ def _enter(k, t, mi_row, mi_col, level, z):
     end_span(t, TRIAL, began, mi_row, mi_col, level * 3)
     t.node[2 * level] = cost
     _mark_block(t, mi_row, mi_col, level, 1)
-    if level == 1 or planned == WHOLE or not _worth_splitting(t, level, cost):
+    if level == 1 or not _worth_splitting(t, level, cost):
         keep_choice(t, mi_row, mi_col, level)
         return True
     _copy_block(t, mi_row, mi_col, level, 1)

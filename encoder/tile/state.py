@@ -93,7 +93,6 @@ class Tile(Record):
         **dict.fromkeys(("rdoq_limit",), i64),
         **dict.fromkeys(("smallest_level", "coded_candidates", "near_vectors", "pairs", "pair_modes"), i64),
         **dict.fromkeys(("inter_tx_types", "intra_shift", "fitted_vectors", "split_eob", "skip_split_rate"), i64),
-        **dict.fromkeys(("planned", "plan_rate", "split_gain", "whole_gain"), i64),
         **dict.fromkeys(("stress", "probe"), i64),
         # pictures: one layout for both
         "src": u8s, "rec": u8s, "origin": i64s, "stride": i64s,
@@ -114,8 +113,6 @@ class Tile(Record):
         "base_levels": u8s,
         "eobs": i64s, "cfl_ac": i16s, "backup": u8s, "saved": u8s,
         "choice": i64s, "node": i64s, "new_mv": i64s, "tried": i64s, "around": i64s, "draw": i64s,
-        # what a superblock may be split into, tile/partition_plan.py
-        "plan": i64s, "plan_split": i64s, "plan_vector": i64s, "plan_vectors": i64s, "plan_cells": i64s,
         # motion vector stacks of the block at hand (spec 7.10.2), see tile/mv_stack.py; references of its neighbours
         "mv_stack": i64s, "ref_counts": i64s,
         # rates of the whole samples of a motion vector difference, row and column (inter_modes.fill_mv_rates)
@@ -224,11 +221,6 @@ def tile_memory(context_columns: int, luma_samples: int) -> dict[str, Any]:
         "around": np.zeros(4, i64_),
         "choice": np.zeros(CHOICE_ROWS * CHOICE_WORDS, i64_),
         "draw": np.zeros(2, i64_),
-        "plan": np.zeros(85, i64_),
-        "plan_split": np.zeros(85, i64_),
-        "plan_vector": np.zeros(85, i64_),
-        "plan_vectors": np.zeros(3 * 16, i64_),
-        "plan_cells": np.zeros(64, i64_),
         "mv_stack": np.zeros(MV_STACK_ROWS * MV_STACK_WORDS, i64_),
         "ref_counts": np.zeros(8, i64_),
         "mv_rate_table": np.zeros(2 * MV_WHOLES, i32),

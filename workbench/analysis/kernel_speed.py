@@ -31,8 +31,8 @@ DAV1D_AVX2_NS = {
     ("cdef_direction", "8x8"): 11.0,
     ("cdef_filter", "8x8"): 45.0,
 }
-"""dav1d 1.5.1's hand-written AVX2, by its own checkasm --bench, on a Xeon like that of the first reports. Its test draws
-the heights of blocks, so those of motion compensation and prediction are of this size or of a flatter one."""
+"""Hand-written AVX2 of dav1d 1.5.1 on a server's processor, for orientation: another machine's figures. Its test draws the heights
+of blocks, so those of motion compensation and prediction are of this size or of a flatter one."""
 
 
 def group_ratios(times: Sequence[Mapping[str, float]], slots: Sequence[str], main: str, other: str) -> dict[str, float]:

@@ -202,6 +202,8 @@ def bench_kernels(
     """
     sets, names = kernel_sets(spec), [slot.name for slot in _chosen(slots)]
     if sizes:
+        if pattern != "*" or out is not None:
+            raise InputError("--sizes takes all cases and keeps no records: leave out --case and --out, or --sizes")
         _bench_sizes(sets, names, json_path, quiet, force)
         return
     _require_cases(names, pattern)
