@@ -1,0 +1,470 @@
+"""`workbench compare A B`: is B faster than A, and can that be believed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workbench import units
+from workbench.commands.common import (
+    Display,
+    again,
+    command_line,
+    new_folder,
+    output_options,
+    terminated_as_interrupted,
+)
+from workbench.errors import InputError
+from workbench.files import refuse_existing, write_text
+from workbench.record import RunWriter, read_run
+
+if TYPE_CHECKING:
+    from workbench.analysis.compared import Compared
+    from workbench.comparing.measure import Settings
+    from workbench.pairs import Block
+    from workbench.revisions import Revision
+    from workbench.sides import Encode, Kernel, Named
+    from workbench.subject import Subject
+
+DEFAULT_SIDE = "numba"
+DEFAULT_TIMEOUT_S = 900.0
+SLOWER_STATUS, UNDECIDED_STATUS, UNFIT_STATUS = 1, 3, 5
+
+
+class Share(click.ParamType):
+    """`2%` or `0.02`."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The share as a number."""
+        if isinstance(value, float):
+            return value
+        try:
+            share = float(value.removesuffix("%")) / (100 if value.endswith("%") else 1)
+        except ValueError:
+            self.fail(f"{value!r} is no share; write 2% or 0.02")
+        if not 0 <= share < 1:
+            self.fail(f"{value!r} is not between 0 and 100 %")
+        return share
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the command line that are not about output."""
+
+    clips: tuple[str, ...]
+    slots: tuple[str, ...]
+    pattern: str
+    a_options: str
+    b_options: str
+    encode_words: tuple[str, ...]
+    corpus: Path
+    pairs: int | None
+    seconds: float | None
+    margin: float | None
+    metric: str
+    allow_different: bool
+    fail_if_slower: float | None
+    controls: bool
+    core: int | None
+    seed: int | None
+    timeout_s: float
+
+
+def _number(name: str, low: int, high: int, what: str) -> Any:
+    return click.option(name, type=click.IntRange(low, high), metavar="N", help=what)
+
+
+@click.command()
+@click.argument("sides", nargs=-1, metavar="A B")
+@click.option("--a", "a_options", default="", metavar="OPTIONS", help="Options of A's encodes: '--speed 8'.")
+@click.option("--b", "b_options", default="", metavar="OPTIONS", help="Options of B's encodes.")
+@click.option("--kernel", "slots", multiple=True, metavar="SLOT", help="Only this slot, no encode; may be repeated.")
+@click.option("--case", "pattern", default="*", show_default=True, metavar="PATTERN", help="Of --kernel: '16x16*'.")
+@click.option(
+    "--clip", "clips", multiple=True, metavar="CLIP", help="File or clip of the corpus.  [default: its first]"
+)
+@_number("--frames", 1, 100_000, "Of each clip.  [default: at most 33]")
+@_number("--speed", 0, 10, "Preset of the encoder.  [default: 10]")
+@_number("--quantizer", 1, 255, "1 (finest) to 255.  [default: 100]")
+@_number("--tile-cols-log2", 0, 6, "At most 2**N tile columns.  [default: 0]")
+@_number("--tile-rows-log2", 0, 6, "At most 2**N tile rows.  [default: 0]")
+@_number("--threads", 1, 64, "For the tiles.  [default: 1]")
+@click.option(
+    "--corpus",
+    type=click.Path(path_type=Path),
+    default=Path("corpus"),
+    show_default=True,
+    metavar="PATH",
+    help="Where a clip that is named is looked for.",
+)
+@click.option(
+    "--pairs", type=click.IntRange(1, 10_000), metavar="N", help="At most.  [default: kernels 40, encodes 60]"
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, 86_400),
+    metavar="S",
+    help="At most, of each kernel and clip.  [default: 30, 60]",
+)
+@click.option("--margin", type=Share(), metavar="SHARE", help="Less is the SAME.  [default: kernels 1%, encodes 2%]")
+@click.option("--metric", type=click.Choice(("cpu", "wall")), help="Time of encodes.  [default: cpu; of threads, wall]")
+@click.option("--allow-different", is_flag=True, help="Measure although B writes another stream than A.")
+@click.option("--fail-if-slower", type=Share(), metavar="SHARE", help="Exit status 1 when B is slower by more.")
+@click.option("--controls/--no-controls", default=True, help="A against itself, and a slowdown that is planted.")
+@click.option("--core", type=click.IntRange(0, 4095), metavar="N", help="Keep kernels on this processor.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Of the order of runs.  [default: drawn, recorded]")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=1),
+    default=DEFAULT_TIMEOUT_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="When a run is taken to hang.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Results.  [default: reports/<date>-compare]"
+)
+@output_options
+def compare(
+    sides: tuple[str, ...], metric: str | None, threads: int | None, out: Path | None, json_path: Path | None, quiet: bool,
+    force: bool, **rest: Any,
+) -> None:  # fmt: skip
+    """Is B faster than A? Runs in pairs, in random order, until that is sure; the instrument is tested meanwhile.
+
+    \b
+    A and B:
+      numba  numba,satd=mine.py:satd_fast      kernel sets; --kernel satd: that slot alone
+      rev:main  rev:WORKTREE                   revisions, each built once and kept
+      cmd:'rav1e {clip} -o {out}'              any encoder's command line
+      reports/2026-01-02-compare               stored runs of one machine: weaker evidence
+    or options of the same: --a '--speed 8' --b '--speed 6'
+
+    \b
+    Exit status: 0 fine or not slower, 1 slower than --fail-if-slower, 2 usage or bad input, 3 undecided, 4 outputs differ or
+    do not decode, 5 environment: the encoder died or hung, or the instrument is not fit; 130 interrupted.
+    """
+    from workbench.sides import Kind
+
+    words = _encode_words(rest, threads)
+    names = {field.name for field in dataclasses.fields(Options)}
+    own = {name: value for name, value in rest.items() if name in names}
+    options = Options(encode_words=words, metric=metric or ("wall" if (threads or 1) > 1 else "cpu"), **own)
+    base, candidate = _named(sides, options)
+    _refuse_too_few(options)
+    if json_path is not None:
+        refuse_existing(json_path, force)
+    if base.kind == Kind.STORED:
+        _compare_stored(base, candidate, options, json_path, quiet)
+        return
+    folder = new_folder("compare", out, force)
+    with terminated_as_interrupted(), Display(quiet) as display:
+        result, stopped = _measured(base, candidate, options, folder, display)
+    _write_outputs(result, folder)
+    _report(result, folder, json_path, quiet)
+    if stopped is not None:
+        raise stopped
+    _exit(result, options)
+
+
+def _encode_words(rest: dict[str, Any], threads: int | None) -> tuple[str, ...]:
+    """The options that both sides' encodes have, as words of `workbench.commands.target`."""
+    words: list[str] = []
+    for name in ("frames", "speed", "quantizer", "tile_cols_log2", "tile_rows_log2"):
+        if (value := rest.pop(name)) is not None:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return (*words, *(() if threads is None else ("--threads", str(threads))))
+
+
+def _named(sides: Sequence[str], options: Options) -> tuple[Named, Named]:
+    """Both sides. Raises InputError where they are not two, or cannot be compared with each other."""
+    from workbench.sides import Kind, parse_side
+
+    by_options = bool(options.a_options or options.b_options)
+    texts = list(sides) or ([DEFAULT_SIDE] if by_options else [])
+    if len(texts) == 1 and by_options:
+        texts *= 2
+    if len(texts) != 2:
+        seen = " ".join(sides) or "none"
+        raise InputError(f"compare: takes two sides, A and B, given: {seen}; or options of one: --a '--speed 8' --b ''")
+    base, candidate = (parse_side(text) for text in texts)
+    kinds = {base.kind, candidate.kind}
+    if Kind.STORED in kinds and len(kinds) > 1:
+        raise InputError(f"{base.text} and {candidate.text}: a stored run compares with another stored run only")
+    if options.slots and not kinds <= {Kind.KERNELS, Kind.REVISION}:
+        raise InputError("--kernel: is for kernel sets and revisions; what cmd: runs has no kernels that we know")
+    return base, candidate
+
+
+def _refuse_too_few(options: Options) -> None:
+    from workbench.analysis.verdict import least_pairs
+
+    if options.pairs is not None and options.pairs < (least := least_pairs()):
+        raise InputError(
+            f"--pairs {options.pairs}: too few for any verdict, whatever they show: at 1 % it takes {least} at the least"
+        )
+
+
+# --- measuring --------------------------------------------------------------------------------------------------------
+
+
+def _measured(
+    base: Named, candidate: Named, options: Options, folder: Path, display: Display
+) -> tuple[Compared, BaseException | None]:
+    """All parts, and what ended them early: an interruption, whose pairs count, or a fault. A fault before the first pair is
+    raised."""
+    from workbench.analysis.compared import compared, parts_of
+    from workbench.errors import WorkbenchError
+    from workbench.machine import fingerprint
+
+    about = {"sides": [base.text, candidate.text]}
+    writer = RunWriter(folder, "compare", command_line(), fingerprint(), about)
+    stopped: BaseException | None = None
+    warnings: list[str] = []
+    try:
+        _measure(base, candidate, options, writer, display, warnings)
+    except (KeyboardInterrupt, WorkbenchError) as error:
+        if not writer.has_begun or isinstance(error, WorkbenchError):
+            if writer.has_begun:
+                writer.end("failed")
+            raise
+        stopped = error
+    writer.end("interrupted" if stopped else "complete")
+    titles = (_title(base, options.a_options), _title(candidate, options.b_options))
+    return compared(titles, parts_of(read_run(folder).records), stopped is not None, warnings), stopped
+
+
+def _title(side: Named, options: str) -> str:
+    return f"{side.text} {options}".strip()
+
+
+def _measure(
+    base: Named, candidate: Named, options: Options, writer: RunWriter, display: Display, warnings: list[str]
+) -> None:
+    revisions = [_revision(side, display, warnings) for side in (base, candidate)]
+    if options.slots:
+        _measure_kernels(base, candidate, revisions, options, writer, display)
+    else:
+        _measure_encodes(base, candidate, revisions, options, writer, display)
+
+
+def _revision(side: Named, display: Display, warnings: list[str]) -> Revision | None:
+    from workbench.revisions import prepare, uncommitted
+    from workbench.sides import Kind
+
+    if side.kind != Kind.REVISION:
+        return None
+    display.step(f"sources of {side.text}")
+    revision = prepare(side.value)
+    if uncommitted(side.value):
+        warnings.append(f"the work tree has changes that {side.text} does not: rev:WORKTREE measures them")
+        click.echo(f"workbench: {warnings[-1]}", err=True)
+    return revision
+
+
+def _settings(options: Options, of_kernels: bool) -> Settings:
+    from workbench.comparing import measure
+
+    limits = measure.KERNEL_LIMITS if of_kernels else measure.ENCODE_LIMITS
+    margin = measure.KERNEL_MARGIN if of_kernels else measure.ENCODE_MARGIN
+    return measure.Settings(
+        limits=dataclasses.replace(
+            limits, pairs=options.pairs or limits.pairs, seconds=options.seconds or limits.seconds
+        ),
+        margin=margin if options.margin is None else options.margin,
+        timeout_s=options.timeout_s,
+        metric="cpu" if of_kernels else options.metric,
+        controls=options.controls,
+        core=options.core,
+        seed=options.seed,
+    )
+
+
+def _measure_kernels(
+    base: Named, candidate: Named, revisions: Sequence[Revision | None], options: Options, writer: RunWriter,
+    display: Display,
+) -> None:  # fmt: skip
+    from workbench.comparing.measure import measure_kernel
+
+    settings = _settings(options, of_kernels=True)
+    for slot in options.slots:
+        pair = [_kernel(*side, slot, options) for side in zip((base, candidate), revisions, strict=True)]
+        _check_kernels(pair, options, display)
+        display.step(f"kernel {slot}", settings.limits.pairs)
+        measure_kernel(pair[0], pair[1], settings, writer, Told(display))
+
+
+def _kernel(side: Named, revision: Revision | None, slot: str, options: Options) -> Kernel:
+    from encoder.kernels.table import SLOTS
+    from workbench.sides import Kernel, Kind, home_of
+
+    if slot not in SLOTS:
+        raise InputError(f"--kernel {slot}: there is no such slot; slots are: {', '.join(SLOTS)}")
+    expression = side.value if side.kind == Kind.KERNELS else DEFAULT_SIDE
+    return Kernel(expression, slot, options.pattern, home_of(revision))
+
+
+def _check_kernels(pair: Sequence[Kernel], options: Options, display: Display) -> None:
+    """The gate of a kernel: both sides hold against the reference, case by case."""
+    from workbench.errors import OutputsDifferError
+    from workbench.instruments import micro
+
+    for kernel in dict.fromkeys(pair):
+        display.step(f"check {kernel}")
+        [checked] = micro.check(kernel.kernels, [kernel.slot], 0, dict(kernel.home.environment), options.timeout_s)
+        if checked.differences and not options.allow_different:
+            raise OutputsDifferError(
+                f"{kernel} differs from the reference, so no speed is given: {checked.differences[0]}"
+            )
+
+
+def _measure_encodes(
+    base: Named, candidate: Named, revisions: Sequence[Revision | None], options: Options, writer: RunWriter,
+    display: Display,
+) -> None:  # fmt: skip
+    from workbench.comparing.measure import measure_encode
+
+    settings = _settings(options, of_kernels=False)
+    clips = _clips(options)
+    pairs = [_encodes(clip, (base, candidate), revisions, options) for clip in clips]
+    _check_outputs(pairs, options, display)
+    for clip, (subject, a, b) in zip(clips, pairs, strict=True):
+        display.step(f"encode {clip}", settings.limits.pairs)
+        with TemporaryDirectory(prefix="workbench-") as scratch:
+            measure_encode(
+                subject.clip, a, b, Path(scratch), settings, writer, Told(display), options.allow_different,
+                threads=subject.threads,
+            )  # fmt: skip
+
+
+def _clips(options: Options) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(options.clips)) or (first_clip(options.corpus),)
+
+
+def first_clip(corpus: Path) -> str:
+    """The clip to take where none is named. Raises InputError where there is no corpus."""
+    from workbench.corpus import load_corpus
+
+    if not corpus.exists():
+        raise InputError(f"there is no corpus at {corpus} to take a clip from; give --clip FILE or --corpus")
+    return load_corpus(corpus).clips[0].name
+
+
+def _encodes(
+    clip: str, sides: tuple[Named, Named], revisions: Sequence[Revision | None], options: Options
+) -> tuple[Subject, Encode, Encode]:
+    from workbench.sides import Kind, encode_of
+
+    subjects = [
+        _subject(clip, side, own, options)
+        for side, own in zip(sides, (options.a_options, options.b_options), strict=True)
+    ]
+    whole = any(side.kind == Kind.COMMAND for side in sides)
+    encodes = [
+        encode_of(side, subject, revision, _title(side, own), whole)
+        for side, subject, revision, own in zip(
+            sides, subjects, revisions, (options.a_options, options.b_options), strict=True
+        )
+    ]
+    return subjects[0], encodes[0], encodes[1]
+
+
+def _subject(clip: str, side: Named, own: str, options: Options) -> Subject:
+    from workbench.commands.target import parse_target
+    from workbench.sides import Kind
+
+    try:
+        own_words = shlex.split(own)
+    except ValueError as error:
+        raise InputError(f"{own!r}: {error}") from error
+    kernels = ("--kernels", side.value) if side.kind == Kind.KERNELS else ()
+    words = (*options.encode_words, "--corpus", str(options.corpus), *kernels, *own_words, clip)
+    return parse_target(words).encode("compare")
+
+
+def _check_outputs(pairs: Sequence[tuple[Subject, Encode, Encode]], options: Options, display: Display) -> None:
+    """Before any timing: compiled code is made, so that the first run does not pay for it."""
+    from workbench.instruments.encode_side import warm_up
+
+    encodes = [encode for _, *both in pairs for encode in both if encode.compiled]
+    for encode in {(encode.home, encode.kernels): encode for encode in encodes}.values():
+        display.step(f"compiled code of {encode.title}; the first time, it is made")
+        warm_up(encode)
+
+
+class Told:
+    """Progress, from the blocks so far."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+
+    def __call__(self, taken: Sequence[Block]) -> None:
+        """One more block has ended."""
+        last = taken[-1]
+        self._display.now(last.disturbed or "")
+        if last.counts:
+            self._display.tick()
+
+
+# --- results ----------------------------------------------------------------------------------------------------------
+
+
+def _write_outputs(result: Compared, folder: Path) -> None:
+    """Tables and pictures of the result."""
+
+
+def _report(result: Compared, folder: Path, json_path: Path | None, quiet: bool) -> None:
+    from workbench.record import RECORDS_NAME
+    from workbench.report.compare_text import as_json, summary_lines
+
+    files = {"records": str(folder / RECORDS_NAME)}
+    if json_path is not None:
+        write_text(json_path, json.dumps(as_json(result, files), indent=1, allow_nan=False) + "\n")
+    if quiet:
+        return
+    for line in summary_lines(result):
+        click.echo(line)
+    click.echo(f"\n{again()}")
+    click.echo(files["records"])
+
+
+def _compare_stored(base: Named, candidate: Named, options: Options, json_path: Path | None, quiet: bool) -> None:
+    from workbench.analysis.stored import compare_stored
+    from workbench.comparing.measure import ENCODE_MARGIN
+    from workbench.report.compare_text import stored_json, stored_lines
+
+    margin = ENCODE_MARGIN if options.margin is None else options.margin
+    found = compare_stored(read_run(base.value), read_run(candidate.value), margin)
+    if json_path is not None:
+        write_text(json_path, json.dumps(stored_json(found), indent=1, allow_nan=False) + "\n")
+    if not quiet:
+        for line in stored_lines(found):
+            click.echo(line)
+        click.echo(f"\n{again()}")
+    if found.word == "UNDECIDED":
+        raise click.exceptions.Exit(UNDECIDED_STATUS)
+    if options.fail_if_slower is not None and found.ratio > 1 + options.fail_if_slower:
+        raise click.exceptions.Exit(SLOWER_STATUS)
+
+
+def _exit(result: Compared, options: Options) -> None:
+    """End with the status that the result has: not fit comes before slower, slower before undecided."""
+    if result.is_fit is False:
+        raise click.exceptions.Exit(UNFIT_STATUS)
+    allowed = options.fail_if_slower
+    if allowed is not None and (slower := result.main.slower_than(allowed)) is not False:
+        if slower:
+            click.echo(f"workbench: B is slower by more than {units.percent(allowed)}", err=True)
+        raise click.exceptions.Exit(SLOWER_STATUS if slower else UNDECIDED_STATUS)
+    if allowed is None and result.main.word == "UNDECIDED":
+        raise click.exceptions.Exit(UNDECIDED_STATUS)
