@@ -16,7 +16,7 @@ from typing import Any
 
 from workbench import machine, units
 from workbench.launch import difference, pressure_s, steal_s
-from workbench.pairs import PLANTED, Sample
+from workbench.pairs import Sample
 
 PRESSURE_LIMIT = 0.20  # share of the wall time
 STEAL_LIMIT = 0.05
@@ -86,7 +86,7 @@ def disturbance(waits_for_itself: bool = False) -> Callable[[Mapping[str, Sample
     """
 
     def judge(samples: Mapping[str, Sample]) -> str | None:
-        runs = [sample for name, sample in samples.items() if name != PLANTED]  # P was measured in the run of A'
+        runs = samples.values()
         wall = sum(sample.took_s for sample in runs)
         pressure, steal = (_total(s.pressure_s for s in runs), _total(s.steal_s for s in runs))
         foreign = _total(s.foreign_s for s in runs)

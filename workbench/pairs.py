@@ -30,7 +30,8 @@ class Sample:
     """One run of one side.
 
     cpu_s, wall_s         what is compared: of a kernel, seconds of one call of each case; of an encode, seconds
-    took_s                wall seconds of the run as a whole, start-up and all: what noise is held against
+    took_s                wall seconds of the run as a whole, start-up and all: what noise is held against; 0 where the run is
+                          that of another sample, too
     max_rss_bytes         peak resident set of that process alone
     involuntary_switches  times it was taken off a processor
     pressure_s, steal_s, foreign_s   seconds in which a task waited for a processor; processor seconds that the hypervisor gave
@@ -156,12 +157,3 @@ def blocks(
             taken.append(block)
             if decide(taken) or len(taken) >= limits.pairs:
                 return
-
-
-def with_controls_every(blocks_between: int) -> Callable[[int], Sequence[str]]:
-    """Sides of a block: A and B, and every so many blocks the control; 0 for never. The first block has it, to be warm."""
-
-    def due(number: int) -> Sequence[str]:
-        return (BASE, CANDIDATE, TWIN) if blocks_between and number % blocks_between == 0 else (BASE, CANDIDATE)
-
-    return due

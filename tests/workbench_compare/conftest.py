@@ -44,7 +44,13 @@ def fake_encode(make_clip: Callable[..., Path], fake_home: Callable[..., Home]) 
     def make(title: str = "fake", fault: str = "", **fields: object) -> Encode:
         arguments = (str(clip), "-o", OUTPUT, "--kernels", "numba", "--limit", str(FRAMES), "-q", "-y")
         encode = Encode(
-            title, ("encoder", *arguments), fake_home(fault), arguments=arguments, kernels="numba", compiled=True, frames=FRAMES
+            title,
+            ("encoder", *arguments),
+            fake_home(fault),
+            arguments=arguments,
+            kernels="numba",
+            compiled=True,
+            frames=FRAMES,
         )
         return dataclasses.replace(encode, **fields)
 

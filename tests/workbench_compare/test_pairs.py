@@ -28,7 +28,9 @@ def run(order: Sequence[str], number: int) -> dict[str, Sample]:
     return {name: sample(1.0 + 0.1 * (name == CANDIDATE)) for name in order}
 
 
-def take(most: int = 10, seconds: float = 60.0, seed: int = 1, is_disturbed=quiet, decide=lambda taken: False) -> list[Block]:
+def take(
+    most: int = 10, seconds: float = 60.0, seed: int = 1, is_disturbed=quiet, decide=lambda taken: False
+) -> list[Block]:
     return list(pairs.blocks(run, lambda number: ALL, Limits(most, seconds), seed, is_disturbed, decide))
 
 
@@ -102,7 +104,11 @@ def busy(**fields: float) -> dict[str, Sample]:
 
 @pytest.mark.parametrize(
     ("field", "limit", "word"),
-    [("pressure_s", PRESSURE_LIMIT, "waited"), ("steal_s", STEAL_LIMIT, "hypervisor"), ("foreign_s", FOREIGN_LIMIT, "other")],
+    [
+        ("pressure_s", PRESSURE_LIMIT, "waited"),
+        ("steal_s", STEAL_LIMIT, "hypervisor"),
+        ("foreign_s", FOREIGN_LIMIT, "other"),
+    ],
 )
 def test_the_rule_looks_at_the_meters(field: str, limit: float, word: str) -> None:
     judge = disturbance()
@@ -123,7 +129,7 @@ def test_the_rule_never_looks_at_the_times_nor_at_whose_run_it_was() -> None:
 
 def test_threads_that_wait_for_each_other_are_no_noise_and_p_is_not_counted_twice() -> None:
     assert disturbance(waits_for_itself=True)(busy(pressure_s=2.0)) is None
-    samples = {**busy(pressure_s=0.35), PLANTED: sample(1.0, pressure_s=1.0)}
+    samples = {**busy(pressure_s=0.35), PLANTED: Sample(1.0, 1.0, took_s=0.0)}
     assert disturbance()(samples) is None
 
 

@@ -106,7 +106,7 @@ class Part:
     @property
     def seconds(self) -> float:
         """Wall seconds from the first run to the last, those that do not count in it."""
-        return sum(sample.took_s for block in self.blocks for side, sample in block.samples.items() if side != PLANTED)
+        return sum(sample.took_s for block in self.blocks for sample in block.samples.values())
 
     def ratio_of(self, field: str) -> float | None:
         """Median of a figure of B over that of A; None where it is not known."""
@@ -189,8 +189,15 @@ class Compared:
 
     @property
     def main(self) -> Verdict:
-        """The verdict that the exit status is about: of the clips together, else of the first kernel."""
-        return self.overall.verdict if self.overall else self.parts[0].verdict
+        """The verdict that the exit status is about: of the clips together, else of the first kernel; of no pair, undecided."""
+        if self.overall is not None:
+            return self.overall.verdict
+        return self.parts[0].verdict if self.parts else judge((), 0.0)
+
+    def word(self, part: Part) -> Word:
+        """The part's word; of a clip the one that is corrected for their number."""
+        corrected = self.overall.words if self.overall and part.kind == ENCODE else {}
+        return corrected.get(part.name, part.verdict.word)
 
     @property
     def is_fit(self) -> bool | None:
@@ -202,8 +209,8 @@ class Compared:
 def compared(
     titles: tuple[str, str], parts: Sequence[Part], interrupted: bool = False, warnings: Sequence[str] = ()
 ) -> Compared:
-    """Put parts together; those without a block that counts are left out."""
-    told = [part for part in parts if part.log_ratios()]
+    """Put parts together; those without a block are left out."""
+    told = [part for part in parts if part.blocks]
     clips = {part.name: part.log_ratios() for part in told if part.kind == ENCODE}
     margin = max((part.margin for part in told if part.kind == ENCODE), default=0.0)
     together = overall(clips, margin, told[0].alpha) if clips else None

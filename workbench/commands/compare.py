@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 DEFAULT_SIDE = "numba"
 DEFAULT_TIMEOUT_S = 900.0
 SLOWER_STATUS, UNDECIDED_STATUS, UNFIT_STATUS = 1, 3, 5
+FILES = {
+    "markdown": "A table for a pull request; its first line is a hidden mark for a bot that updates it.",
+    "csv": "A row for each kernel and clip.",
+    "junit": "A test for each; it fails beyond --fail-if-slower, without that when surely SLOWER.",
+    "pyperf": "The samples, for pyperf's own viewer.",
+    "hyperfine": "The samples, as hyperfine exports them.",
+}
 
 
 class Share(click.ParamType):
@@ -78,6 +85,13 @@ class Options:
     core: int | None
     seed: int | None
     timeout_s: float
+
+
+def _file_options(command: Any) -> Any:
+    for name, what in reversed(FILES.items()):
+        option = click.option(f"--{name}", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=what)
+        command = option(command)
+    return command
 
 
 def _number(name: str, low: int, high: int, what: str) -> Any:
@@ -135,6 +149,7 @@ def _number(name: str, low: int, high: int, what: str) -> Any:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Results.  [default: reports/<date>-compare]"
 )
+@_file_options
 @output_options
 def compare(
     sides: tuple[str, ...], metric: str | None, threads: int | None, out: Path | None, json_path: Path | None, quiet: bool,
@@ -162,19 +177,36 @@ def compare(
     options = Options(encode_words=words, metric=metric or ("wall" if (threads or 1) > 1 else "cpu"), **own)
     base, candidate = _named(sides, options)
     _refuse_too_few(options)
+    files = {name: rest[name] for name in FILES if rest[name] is not None}
     if json_path is not None:
         refuse_existing(json_path, force)
     if base.kind == Kind.STORED:
+        if files:
+            raise InputError(f"--{next(iter(files))}: is for what is measured now; of stored runs there is --json")
         _compare_stored(base, candidate, options, json_path, quiet)
         return
-    folder = new_folder("compare", out, force)
+    folder = _new_folder(out, files, force)
     with terminated_as_interrupted(), Display(quiet) as display:
         result, stopped = _measured(base, candidate, options, folder, display)
-    _write_outputs(result, folder)
+    write_outputs(result, folder, files, options.fail_if_slower)
     _report(result, folder, json_path, quiet)
     if stopped is not None:
         raise stopped
     _exit(result, options)
+
+
+def _new_folder(out: Path | None, files: Mapping[str, Path], force: bool) -> Path:
+    """The folder for the results; what would fail when they are written fails now. Raises as `new_folder`, and InputError for
+    files that are there, or have no place."""
+    from workbench.report.compare_outputs import PICTURE_NAME
+
+    for name, path in files.items():
+        refuse_existing(path, force)
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"--{name} {path}: there is no folder {path.parent}")
+    folder = new_folder("compare", out, force)
+    refuse_existing(folder / PICTURE_NAME, force)
+    return folder
 
 
 def _encode_words(rest: dict[str, Any], threads: int | None) -> tuple[str, ...]:
@@ -241,6 +273,8 @@ def _measured(
         stopped = error
     writer.end("interrupted" if stopped else "complete")
     titles = (_title(base, options.a_options), _title(candidate, options.b_options))
+    if titles[0] == titles[1]:
+        warnings.append("A and B are the same")
     return compared(titles, parts_of(read_run(folder).records), stopped is not None, warnings), stopped
 
 
@@ -252,6 +286,9 @@ def _measure(
     base: Named, candidate: Named, options: Options, writer: RunWriter, display: Display, warnings: list[str]
 ) -> None:
     revisions = [_revision(side, display, warnings) for side in (base, candidate)]
+    keys = {revision.key for revision in revisions if revision is not None}
+    if len(keys) == 1 and None not in revisions and not (options.a_options or options.b_options):
+        warnings.append(f"{base.text} and {candidate.text} are the same encoder, to the byte")
     if options.slots:
         _measure_kernels(base, candidate, revisions, options, writer, display)
     else:
@@ -337,7 +374,7 @@ def _measure_encodes(
     settings = _settings(options, of_kernels=False)
     clips = _clips(options)
     pairs = [_encodes(clip, (base, candidate), revisions, options) for clip in clips]
-    _check_outputs(pairs, options, display)
+    check_outputs(pairs, options, display)
     for clip, (subject, a, b) in zip(clips, pairs, strict=True):
         display.step(f"encode {clip}", settings.limits.pairs)
         with TemporaryDirectory(prefix="workbench-") as scratch:
@@ -392,14 +429,12 @@ def _subject(clip: str, side: Named, own: str, options: Options) -> Subject:
     return parse_target(words).encode("compare")
 
 
-def _check_outputs(pairs: Sequence[tuple[Subject, Encode, Encode]], options: Options, display: Display) -> None:
-    """Before any timing: compiled code is made, so that the first run does not pay for it."""
-    from workbench.instruments.encode_side import warm_up
+def check_outputs(pairs: Sequence[tuple[Subject, Encode, Encode]], options: Options, display: Display) -> None:
+    """The gate, before any timing; compiled code is made there, so that the first run does not pay for it."""
+    from workbench.comparing import gate
 
-    encodes = [encode for _, *both in pairs for encode in both if encode.compiled]
-    for encode in {(encode.home, encode.kernels): encode for encode in encodes}.values():
-        display.step(f"compiled code of {encode.title}; the first time, it is made")
-        warm_up(encode)
+    with TemporaryDirectory(prefix="workbench-") as scratch:
+        gate.check(pairs, Path(scratch), options.timeout_s, display.step, options.allow_different)
 
 
 class Told:
@@ -419,23 +454,43 @@ class Told:
 # --- results ----------------------------------------------------------------------------------------------------------
 
 
-def _write_outputs(result: Compared, folder: Path) -> None:
-    """Tables and pictures of the result."""
+def write_outputs(result: Compared, folder: Path, files: Mapping[str, Path], allowed: float | None) -> None:
+    """The picture of the pairs, in `folder`, and the files that were asked for."""
+    from workbench.report.compare_outputs import write_files
+
+    for missing in write_files(result, folder, files, allowed):
+        click.echo(f"workbench: {missing}", err=True)
 
 
 def _report(result: Compared, folder: Path, json_path: Path | None, quiet: bool) -> None:
     from workbench.record import RECORDS_NAME
+    from workbench.report.compare_outputs import PICTURE_NAME
     from workbench.report.compare_text import as_json, summary_lines
 
-    files = {"records": str(folder / RECORDS_NAME)}
+    files = {"records": str(folder / RECORDS_NAME), "picture": str(folder / PICTURE_NAME)}
     if json_path is not None:
         write_text(json_path, json.dumps(as_json(result, files), indent=1, allow_nan=False) + "\n")
+    fired = _remember(result)
     if quiet:
         return
-    for line in summary_lines(result):
+    for line in summary_lines(result, fired):
         click.echo(line)
     click.echo(f"\n{again()}")
     click.echo(files["records"])
+
+
+def _remember(result: Compared) -> tuple[int, int]:
+    """Add the A/A controls to this machine's record: (different, all) of those that had pairs enough to say."""
+    from workbench.analysis.verdict import least_pairs
+    from workbench.past import CONTROLS, recall, remember
+
+    for part in result.parts:
+        if part.same is not None and part.same.pairs >= least_pairs(part.alpha):
+            remember(
+                CONTROLS, {"kind": part.kind, "name": part.name, "word": str(part.same.word), "pairs": part.same.pairs}
+            )
+    words = [entry.get("word") for entry in recall(CONTROLS)]
+    return sum(word in ("FASTER", "SLOWER") for word in words), len(words)
 
 
 def _compare_stored(base: Named, candidate: Named, options: Options, json_path: Path | None, quiet: bool) -> None:

@@ -24,6 +24,7 @@ from workbench.commands.common import (
 from workbench.commands.compare import UNFIT_STATUS, Told
 from workbench.errors import InputError
 from workbench.files import refuse_existing, write_text
+from workbench.pairs import BASE, CANDIDATE
 from workbench.record import RunWriter, read_run
 
 if TYPE_CHECKING:
@@ -172,6 +173,12 @@ def smallest_effect(spread: float) -> float:
     return math.expm1(_EFFECT_OF_40_PAIRS * spread)
 
 
+def pair_s(part: Part) -> float:
+    """Wall seconds of a run of A and one of B, on the mean."""
+    pairs = [block.samples[BASE].took_s + block.samples[CANDIDATE].took_s for block in part.blocks]
+    return sum(pairs) / max(len(pairs), 1)
+
+
 def _machine() -> dict[str, Any]:
     from workbench.meters import machine_now
 
@@ -204,7 +211,7 @@ def _line(part: Part) -> str:
     verdict = part.same
     if verdict is None or verdict.spread is None:
         return f"{part.kind:12} no pair was measured"
-    seconds = part.seconds / max(len(part.blocks), 1) * 2 / 3  # of a pair: a block here has three runs
+    seconds = pair_s(part)
     effect = smallest_effect(verdict.spread)
     state = {True: "fit", False: "NOT FIT", None: "not sure yet"}[part.fitness.fit]
     why = f" ({'; '.join(part.fitness.why)})" if part.fitness.why else ""
@@ -233,7 +240,7 @@ def _as_json(part: Part) -> dict[str, Any]:
         "spread": spread,
         "pairs": _WITHIN,
         "smallest_effect": None if spread is None else smallest_effect(spread),
-        "seconds": part.seconds / max(len(part.blocks), 1) * 2 / 3 * _WITHIN,
+        "seconds": pair_s(part) * _WITHIN,
         "disturbed": sum(block.disturbed is not None for block in part.blocks),
         "blocks": len(part.blocks),
     }

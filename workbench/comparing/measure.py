@@ -16,7 +16,7 @@ from workbench.errors import OutputsDifferError
 from workbench.instruments.encode_side import EncodeSides
 from workbench.instruments.kernel_side import RUN_S, KernelSides
 from workbench.meters import disturbance
-from workbench.pairs import BASE, CANDIDATE, TWIN, Block, Limits, Run, blocks
+from workbench.pairs import BASE, CANDIDATE, PLANTED, TWIN, Block, Limits, Run, blocks
 from workbench.record import RunWriter
 from workbench.sides import Encode, Kernel, describe
 
@@ -65,7 +65,7 @@ def measure_kernel(base: Kernel, candidate: Kernel, settings: Settings, writer: 
             "seed": seed,
         }
         part = Part(KERNEL, base.slot, "cpu", settings.margin, settings.alpha, sides.planted, about, ())
-        return _measure(part, sides.run, settings, writer, tell)
+        return _measure(part, sides.run, (TWIN, PLANTED), settings, writer, tell)
 
 
 def measure_encode(
@@ -91,7 +91,7 @@ def measure_encode(
             _require_steady(part, taken, sides, may_differ)
             tell(taken)
 
-        return _measure(part, sides.run, settings, writer, told, waits_for_itself=threads >= machine.cores())
+        return _measure(part, sides.run, (TWIN,), settings, writer, told, threads >= machine.cores())
 
 
 def _seed(settings: Settings) -> int:
@@ -99,8 +99,9 @@ def _seed(settings: Settings) -> int:
 
 
 def _measure(
-    part: Part, run: Run, settings: Settings, writer: RunWriter, tell: Tell, waits_for_itself: bool = False
-) -> Part:
+    part: Part, run: Run, controls: Sequence[str], settings: Settings, writer: RunWriter, tell: Tell,
+    waits_for_itself: bool = False,
+) -> Part:  # fmt: skip
     counting: list[Block] = []
     taken: list[Block] = []
 
@@ -110,7 +111,7 @@ def _measure(
         )
 
     def due(number: int) -> Sequence[str]:
-        return (BASE, CANDIDATE) if is_settled() else (BASE, CANDIDATE, TWIN)
+        return (BASE, CANDIDATE) if is_settled() else (BASE, CANDIDATE, *controls)
 
     def decided(so_far: Sequence[Block]) -> bool:
         return settings.stop_early and enough(so_far, part.metric, part.margin, part.alpha) and is_settled()

@@ -25,7 +25,7 @@ from workbench.standing import PADDING, Standing, deal
 
 RUN_S = 0.06  # processor seconds of one side in a block
 SLICES = 10
-PROCESSES = 3  # as many as there are sides in a block
+PROCESSES = 4  # as many as there are sides in a block
 _LONGER = 5  # times RUN_S that a run may take rather than leave out cases of an interpreted kernel
 _TRIED = 3  # slices that say how long a call takes
 _ALIKE = 2.0  # sides whose speeds differ by less are called as often as each other
@@ -34,11 +34,10 @@ _WORKER = Path(__file__).parent / "inside" / "kernel_worker.py"
 
 @dataclass(frozen=True)
 class Plan:
-    """How one side is called in each slice: which cases, how often, and how often more for the planted slowdown."""
+    """How one side is called in each slice: which cases, and how often."""
 
     cases: Sequence[int]
     loops: int
-    extra: int = 0
 
 
 class Worker:
@@ -72,14 +71,14 @@ class Worker:
 
 
 class KernelSides:
-    """The sides A, B and A' of one slot. Use it as a context manager; `tune`, then `run` blocks (a pairs.Run).
+    """The sides A, B, A' and P of one slot. Use it as a context manager; `tune`, then `run` blocks (a pairs.Run).
 
-    planted   the slowdown that P has over A', as a share; known once tuned
+    planted   the slowdown of P, which makes so many calls more than A, as a share; known once tuned
     """
 
     def __init__(self, base: Kernel, candidate: Kernel, core: int | None, timeout_s: float, seed: int) -> None:
         self.planted = 0.0
-        self._kernels = {BASE: base, CANDIDATE: candidate, TWIN: base}
+        self._kernels = {BASE: base, CANDIDATE: candidate, TWIN: base, PLANTED: base}
         self._plans: dict[str, Plan] = {}
         self._chance = random.Random(f"deal-{seed}")
         self._workers: list[Worker] = []
@@ -147,7 +146,7 @@ class KernelSides:
             self._plans[side] = Plan(chosen, max(1, round(run_s / SLICES / pass_s)))
         loops = self._plans[BASE].loops
         extra = max(1, round(loops * planted))
-        self._plans[TWIN] = Plan(chosen, loops, extra)
+        self._plans |= {TWIN: self._plans[BASE], PLANTED: Plan(chosen, loops + extra)}
         self.planted = extra / loops
 
     def _pass_s(self, side: str, cases: Sequence[int], run_s: float) -> float:
@@ -169,7 +168,7 @@ class KernelSides:
         """One block: the sides dealt out to the processes, and their slices in turns, each turn shuffled; the first one as
         `order` has it."""
         dealt = deal(order, self._workers, lambda name, worker: self._kernels[name] in worker.kernels, self._chance)
-        least = {name: _Least(self._plans[name].loops) for name in order}
+        least = {name: _Least(self._plans[TWIN if name == PLANTED else name].loops) for name in order}
         noise = {name: _Noise() for name in order}
         turn = list(order)
         for piece in range(SLICES):
@@ -180,19 +179,12 @@ class KernelSides:
                 least[name].add(answer)
                 noise[name].add(before, answer)
             self._chance.shuffle(turn)
-        return {key: sample for name in order for key, sample in self._samples(name, least[name], noise[name]).items()}
-
-    def _samples(self, name: str, least: _Least, noise: _Noise) -> dict[str, Sample]:
-        plan = self._plans[name]
-        calls = len(plan.cases)
-        samples = {name: noise.sample(least.seconds / calls)}
-        if plan.extra:
-            samples[PLANTED] = noise.sample(least.with_extra_s / calls)
-        return samples
+        calls = len(self._plans[BASE].cases)
+        return {name: noise[name].sample(least[name].seconds / calls) for name in order}
 
 
 class _Least:
-    """Over slices, the least time of each case."""
+    """Over slices, the least time of each case; a side with more than `loops` calls is slower by those."""
 
     def __init__(self, loops: int) -> None:
         self.loops = loops
@@ -209,11 +201,6 @@ class _Least:
     def seconds(self) -> float:
         """Processor seconds of one call of each case."""
         return (self._sum_ns("loops_ns") - self._sum_ns("empty_ns")) / self.loops / 1e9
-
-    @property
-    def with_extra_s(self) -> float:
-        """The same where the extra calls are part of the work."""
-        return self.seconds + (self._sum_ns("extra_ns") - self._sum_ns("empty_ns")) / self.loops / 1e9
 
 
 class _Noise:

@@ -13,19 +13,21 @@ from workbench.analysis.verdict import Verdict, Word
 SCHEMA = 1
 
 
-def summary_lines(result: Compared) -> list[str]:
-    """The screen."""
+def summary_lines(result: Compared, fired: tuple[int, int] = (0, 0)) -> list[str]:
+    """The screen. `fired`: how many A/A controls of this machine have found a difference, of how many."""
     lines = [f"A  {result.title_a}", f"B  {result.title_b}", ""]
     if result.interrupted:
         lines += ["interrupted: the pairs so far", ""]
     if not result.parts:
-        return [*lines, "no pair was measured"]
+        return [*lines, f"{Word.UNDECIDED:10} there was no time for a single pair: give more --seconds"]
     if result.overall and len(result.clips) > 1:
         lines += [f"{result.main.word:10} {_figures(result.main)}   {result.overall.scope}"]
     for part in result.parts:
         lines += _part_lines(part, result)
     for kind in _kinds(result):
         lines.append(_controls(kind, [part for part in result.parts if part.kind == kind]))
+    if fired[1]:
+        lines.append(f"           A against itself on this machine so far: different in {fired[0]} of {fired[1]}")
     lines += [f"warning: {warning}" for warning in result.warnings]
     if result.is_fit is False:
         lines += ["", "the instrument is not fit today, believe none of these verdicts:"]
@@ -164,13 +166,13 @@ def stored_json(found: StoredComparison) -> dict[str, Any]:
 
 def as_json(result: Compared, files: dict[str, str]) -> dict[str, Any]:
     """The comparison as JSON, schema 1. ratio: time of B over time of A; seconds: of measuring."""
-    main = result.main if result.parts else None
+    main = result.main
     return {
         "schema": SCHEMA,
-        "verdict": str(main.word) if main else Word.UNDECIDED.value,
-        "ratio": main.ratio if main else None,
-        "interval": [main.low, main.high] if main else [None, None],
-        "pairs": main.pairs if main else 0,
+        "verdict": str(main.word),
+        "ratio": main.ratio,
+        "interval": [main.low, main.high],
+        "pairs": main.pairs,
         "seconds": sum(part.seconds for part in result.parts),
         "outputs_identical": _identical(result),
         "fit": result.is_fit,

@@ -6,11 +6,11 @@ on standard output:
 
     first      [{"origin", "interpreted", "cases": [label ...], "digest", "load_s"} of each KERNELS], or {"error"} for what
                cannot be loaded
-    a request  {"which", "cases": [index ...], "loops", "extra", "seed"}: every case `loops` times, then `extra` times
-    its answer {"empty_ns", "loops_ns", "extra_ns": [of each case ...], "cpu_s", "switches"}, or {"error"}
+    a request  {"which", "cases": [index ...], "loops", "seed"}: every case `loops` times
+    its answer {"empty_ns", "loops_ns": [of each case ...], "cpu_s", "switches"}, or {"error"}
 
-Times are the thread's own processor time: of a loop without a call, of one with `loops` calls, of one with `extra` calls more,
-which make a slowdown by exactly extra / loops. cpu_s is that of the whole request.
+Times are the thread's own processor time: of a loop without a call, and of one with `loops` calls. cpu_s is that of the whole
+request.
 
 Where things lie in memory is part of the time: of a kernel that keeps vectors on its stack, one place in 16 costs 20 %, and a
 process would stay at its place for life. So all arrays of a request lie at places drawn from its seed, in memory that is mapped
@@ -43,7 +43,7 @@ _WARM_UPS = 2
 _DEPTHS = 32
 _PR_SET_PDEATHSIG = 1
 
-Times = tuple[int, int, int]
+Times = tuple[int, int]
 
 
 class Timed:
@@ -62,8 +62,8 @@ class Timed:
         if loaded.interpreted and not self.interpreted:
             self._table = _alone(slot, getattr(loaded.kernels, slot))
         self._call = _loop(slot, len(self.cases[0].arguments), not self.interpreted) if self.cases else None
-        if self.cases:
-            self._clocked(self.cases[0].fresh_arguments(), 1, 0)  # compiles the loop
+        if self._call is not None:
+            self._call(self._table, 0, *self.cases[0].fresh_arguments())  # compiles the loop; the kernel may hang
         self.load_s = time.perf_counter() - began
 
     def describe(self) -> dict[str, Any]:
@@ -79,22 +79,22 @@ class Timed:
             "load_s": self.load_s,
         }
 
-    def run(self, cases: Sequence[int], loops: int, extra: int, seed: int) -> dict[str, Any]:
+    def run(self, cases: Sequence[int], loops: int, seed: int) -> dict[str, Any]:
         """Answer one request."""
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         cpu = time.process_time()
         chosen = [self.cases[index] for index in cases]
         with contextlib.closing(_Arena([case.arguments for case in chosen], seed)) as arena:
-            times = _on_a_stack_of(seed, lambda: [self._clocked(call, loops, extra) for call in arena.arguments])
+            times = _on_a_stack_of(seed, lambda: [self._clocked(call, loops) for call in arena.arguments])
             arena.arguments.clear()
         return {
-            **{name: [one[at] for one in times] for at, name in enumerate(("empty_ns", "loops_ns", "extra_ns"))},
+            **{name: [one[at] for one in times] for at, name in enumerate(("empty_ns", "loops_ns"))},
             "cpu_s": time.process_time() - cpu,
             "switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches,
         }
 
-    def _clocked(self, arguments: list[Any], loops: int, extra: int) -> Times:
-        """Processor nanoseconds of an empty loop, of `loops` calls, of `extra` calls."""
+    def _clocked(self, arguments: list[Any], loops: int) -> Times:
+        """Processor nanoseconds of an empty loop, and of `loops` calls."""
         call, table, clock = self._call, self._table, time.thread_time_ns
         assert call is not None
         call(table, _WARM_UPS, *arguments)
@@ -102,11 +102,7 @@ class Timed:
         call(table, 0, *arguments)
         began = clock()
         call(table, loops, *arguments)
-        ended = clock()
-        if not extra:
-            return began - at, ended - began, 0
-        call(table, extra, *arguments)
-        return began - at, ended - began, clock() - ended
+        return began - at, clock() - began
 
 
 class _Arena:

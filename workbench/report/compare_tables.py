@@ -1,0 +1,129 @@
+"""A comparison as a table: Markdown for a pull request, and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from workbench import units
+from workbench.analysis.compared import Compared, Part
+from workbench.analysis.verdict import Verdict, Word
+from workbench.report.compare_text import as_json, summary_lines
+from workbench.report.document import Block, Cell, Code, Column, Details, Note, Row, Table, Text, Tone
+from workbench.report.markdown import block_texts
+
+MARKER = "<!-- workbench compare -->"
+"""First line of the Markdown, not shown: a bot finds by it the comment that it is to update."""
+
+UNFIT = "the instrument is not fit today, believe none of these verdicts"
+_TONES: dict[Word, Tone] = {Word.FASTER: "good", Word.SLOWER: "bad"}
+_COLUMNS = (
+    Column("", number=False),
+    Column("B is", number=False),
+    Column("Time"),
+    Column("95 % interval"),
+    Column("Pairs"),
+    Column("Disturbed"),
+    Column("Spread of pairs"),
+    Column("Memory"),
+    Column("Bytes"),
+    Column("Streams", number=False),
+)
+CSV_COLUMNS = (
+    "kind", "name", "a", "b", "verdict", "ratio", "low", "high", "always_low", "always_high", "pairs", "disturbed", "run_again",
+    "spread", "margin", "alpha", "e_value", "within_margin", "metric", "seconds", "outputs_identical", "memory_ratio",
+    "bytes_ratio", "fit", "aa_verdict", "aa_ratio", "planted_verdict", "planted_ratio", "planted_factor",
+)  # fmt: skip
+
+
+def markdown_text(result: Compared) -> str:
+    """A comment for a pull request: the verdict, a table of the parts, and the screen folded away."""
+    blocks: list[Block] = [Text(f"A is {_code(result.title_a)}, B is {_code(result.title_b)}")]
+    if result.is_fit is False:
+        reasons = (
+            f"{part.name}: {why}" for part in result.parts if part.fitness.fit is False for why in part.fitness.why
+        )
+        blocks += [Note(f"{UNFIT}: {'; '.join(reasons)}")]
+    if result.interrupted:
+        blocks += [Note("interrupted: these are the pairs so far")]
+    blocks += [Note(warning) for warning in result.warnings]
+    if result.parts:
+        blocks += [Table(_COLUMNS, _rows(result))]
+    blocks += [Details("All of it", (Code(tuple(summary_lines(result))),))]
+    return "\n\n".join([MARKER, f"### workbench compare: {_headline(result)}", *block_texts(blocks)]) + "\n"
+
+
+def _headline(result: Compared) -> str:
+    if result.is_fit is False:
+        return "not fit to tell"
+    main = result.main
+    return str(main.word) if main.ratio is None else f"{main.word}, {change(main.ratio)} time"
+
+
+def _code(text: str) -> str:
+    """Text as code, where it holds no sign that would end it."""
+    return f"`{text}`" if "`" not in text else text
+
+
+def _rows(result: Compared) -> tuple[Row, ...]:
+    rows = [_row(f"{part.kind} {part.name}", result.word(part), part.verdict, part) for part in result.parts]
+    if result.overall is not None and len(result.clips) > 1:
+        rows.insert(0, _row("all clips", result.main.word, result.main))
+    return tuple(rows)
+
+
+def _row(name: str, word: Word, verdict: Verdict, part: Part | None = None) -> Row:
+    figures = (
+        name,
+        Cell(str(word), tone=_TONES.get(word, "")),
+        change(verdict.ratio),
+        interval(verdict),
+        str(verdict.pairs),
+    )
+    spread = units.percent(verdict.spread) if verdict.spread is not None else ""
+    if part is None:
+        return (*figures, "", spread, "", "", "")
+    again, disturbed, _ = part.disturbed
+    noisy = f"{disturbed}, {again} run again" if again else str(disturbed)
+    streams = {None: "", True: "the same", False: "differ"}[part.outputs_identical]
+    return (*figures, noisy, spread, change(part.ratio_of("max_rss_bytes")), change(part.ratio_of("bytes")), streams)
+
+
+def change(ratio: float | None) -> str:
+    """A ratio of B to A as a change: `+1.2 %`, `3.10x`; nothing where it is not known."""
+    if ratio is None:
+        return ""
+    return units.percent(ratio - 1, signed=True) if ratio < 2 else units.times(ratio)
+
+
+def interval(verdict: Verdict) -> str:
+    """`+0.9 % to +1.6 %`; nothing of too few pairs."""
+    if verdict.low is None or verdict.high is None:
+        return ""
+    return f"{change(verdict.low)} to {change(verdict.high)}"
+
+
+def csv_text(result: Compared) -> str:
+    """A row a part, kernels first. Ratios are of B to A, low and high the ends of the 95 % interval, seconds those of measuring."""
+    shown = as_json(result, {})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for kind, parts in (("kernel", shown["kernels"]), ("encode", shown["clips"])):
+        for part in parts:
+            writer.writerow({"kind": kind, "a": result.title_a, "b": result.title_b} | part | _flat(part))
+    return text.getvalue()
+
+
+def _flat(part: dict[str, Any]) -> dict[str, Any]:
+    """What is nested in a part's JSON, by its columns."""
+    low, high = part["interval"]
+    always_low, always_high = part["always_valid_interval"]
+    controls = {
+        f"{name}_{field}": (part["controls"][name] or {}).get(field)
+        for name in ("aa", "planted")
+        for field in ("verdict", "ratio")
+    }
+    ends = {"low": low, "high": high, "always_low": always_low, "always_high": always_high}
+    return ends | controls | {"planted_factor": part["controls"]["factor"]}
