@@ -85,8 +85,14 @@ def test_a_kernel_against_itself(run: Run, own_folders: Path) -> None:
 def test_a_kernel_that_differs_is_not_timed(run: Run, own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (own_folders / "mine.py").write_text("def wrong(a, a_at, a_stride, b, b_at, b_stride, w, h):\n    return w\n")
     monkeypatch.setattr(kernel_side, "PROCESSES", 0)
-    status, out, err = run("numpy", "numpy,sse=mine.py:wrong", "--kernel", "sse")
+    status, out, err = run(
+        "numpy", "numpy,sse=mine.py:wrong", "--kernel", "sse", "--json", "found.json", "--junit", "found.xml"
+    )
     assert (status, out) == (4, "")
+    found = json.loads((own_folders / "found.json").read_text())
+    assert found["failure"]["status"] == 4 and found["outputs_identical"] is False
+    assert '<failure message="sse of numpy' in (own_folders / "found.xml").read_text()
+    assert not (own_folders / "reports").exists()
     assert "sse of numpy,sse=mine.py:wrong differs from the reference, so no speed is given" in err
 
 
@@ -103,7 +109,8 @@ def test_encodes_with_too_little_time_are_undecided(run: Run, clip: Path, own_fo
     found = json.loads((own_folders / "found.json").read_text())
     assert found["outputs_identical"] is True
     assert found["clips"][0]["name"] == "clip"
-    assert "UNDECIDED" in out and "more pairs would decide" in out
+    said = "more pairs would" if found["pairs"] else "there was no time for a single pair: give more --seconds"
+    assert "UNDECIDED" in out and said in out
 
 
 def test_other_streams_are_refused_unless_allowed(run: Run, clip: Path) -> None:

@@ -57,6 +57,13 @@ def test_what_it_costs_is_in_the_line_behind() -> None:
     assert any("1 of 20 disturbed" in line for line in found)
 
 
+def test_what_is_allowed_has_to_be_decided_too_before_an_early_stop() -> None:
+    """3 % slower, pairs that spread by 0.4 %: SLOWER is soon sure, by more than 2.9 % never."""
+    blocks = part(0.03).blocks
+    assert enough(blocks, "cpu", 0.02)
+    assert [enough(blocks, "cpu", 0.02, allowed=allowed) for allowed in (0.01, 0.029, 0.06)] == [True, False, True]
+
+
 @pytest.mark.parametrize("wrong", [{"twin": 0.03}, {"planted": 0.0}])
 def test_an_instrument_that_is_not_fit_says_so(wrong: dict[str, float]) -> None:
     found = compared(("a", "b"), [part(0.1, **wrong)])
@@ -70,6 +77,14 @@ def test_clips_are_judged_together_and_each_by_itself() -> None:
     assert found.overall is not None and found.overall.words == {"pan": Word.SLOWER, "cut": Word.SLOWER}
     assert [one.name for one in found.clips] == ["pan", "cut"] and [one.name for one in found.kernels] == ["sad"]
     assert len([line for line in summary_lines(found) if line.startswith("SLOWER")]) == 4
+
+
+def test_a_screen_without_a_pair() -> None:
+    for pairs in (0, 1):
+        shown = summary_lines(compared(("a", "b"), [part(pairs=pairs)], interrupted=True))
+        assert ("interrupted before the first pair ended" in shown[3]) == (pairs == 0) and len(shown) > 3
+        assert not any("None" in line or "no pairs" in line for line in shown)
+    assert "give more --seconds" in summary_lines(compared(("a", "b"), []))[3]
 
 
 def test_streams() -> None:

@@ -13,16 +13,17 @@ import pyperf
 import pytest
 
 from workbench import cli
-from workbench.analysis.compared import ENCODE, KERNEL, Compared, Part, compared
+from workbench.analysis.compared import ENCODE, KERNEL, Compared, Failure, Part, compared
 from workbench.analysis.verdict import ALPHA
 from workbench.commands.compare import FILES, write_outputs
 from workbench.errors import EnvironmentFault
 from workbench.pairs import BASE, CANDIDATE, PLANTED, TWIN, Block, Sample
 from workbench.report.compare_junit import junit_text
-from workbench.report.compare_outputs import PICTURE_NAME, text_of, write_files
+from workbench.report.compare_outputs import PICTURE_NAME, text_of, write_failure, write_files
 from workbench.report.compare_pictures import ratios_picture
 from workbench.report.compare_samples import hyperfine_text, pyperf_text
 from workbench.report.compare_tables import CSV_COLUMNS, MARKER, csv_text, markdown_text
+from workbench.report.compare_text import as_json
 
 PAIRS, WALL = 20, 1.5
 TITLES = ("numba", "numba,satd=mine.py:fast")
@@ -143,6 +144,21 @@ def test_junit_has_a_case_a_part_and_holds_any_name() -> None:
     assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
     [suite] = ElementTree.fromstring(junit_text(found()))
     assert (suite.get("tests"), suite.get("skipped")) == ("1", "1")
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(4, "failure"), (5, "error")])
+def test_what_ended_a_comparison_is_in_its_files(status: int, outcome: str, tmp_path: Path) -> None:
+    result = Compared(*TITLES, (), None, failure=Failure("satd differs <here>", status))
+    paths = {name: tmp_path / name for name in ("junit", "markdown", "csv")}
+    write_failure(result, paths)
+    [[case]] = ElementTree.parse(paths["junit"]).getroot()
+    assert [(child.tag, child.get("message")) for child in case] == [(outcome, "satd differs <here>")]
+    shown = paths["markdown"].read_text()
+    assert shown.startswith(MARKER) and f"no verdict, exit status {status}" in shown and "satd differs" in shown
+    assert not paths["csv"].exists()
+    as_data = as_json(result, {})
+    assert as_data["failure"] == {"message": "satd differs <here>", "status": status}
+    assert as_data["outputs_identical"] is (False if status == 4 else None) and as_data["ratio"] is None
 
 
 # --- samples ----------------------------------------------------------------------------------------------------------

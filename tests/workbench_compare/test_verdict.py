@@ -45,7 +45,10 @@ def test_equal_sides_are_the_same_within_the_margin() -> None:
 
 def test_a_sure_difference_below_the_margin_is_said_to_be_that() -> None:
     found = judge(pairs(0.004, 0.002), 0.01)
-    assert found.word == Word.SLOWER and found.within_margin
+    assert found.word == Word.SAME and found.within_margin
+    assert found.differs and found.direction == Word.SLOWER and found.always_low > 1
+    words = overall({"clip": pairs(-0.004, 0.002), "other": pairs(0.0, 0.002)}, 0.01).words
+    assert words == {"clip": Word.SAME, "other": Word.SAME}
 
 
 def test_too_few_or_too_noisy_pairs_leave_it_undecided() -> None:
@@ -84,15 +87,24 @@ def test_word_and_always_valid_interval_agree(values: list[float]) -> None:
     found = judge(values, 0.01)
     low, high = found.always_low or 0.0, found.always_high or math.inf
     if not found.why:
-        assert (found.word == Word.SLOWER) == (low > 1)
-        assert (found.word == Word.FASTER) == (high < 1)
-        assert found.within_margin == (low > 1 / 1.01 and high < 1.01)
+        assert (found.word == Word.SAME) == found.within_margin == (low > 1 / 1.01 and high < 1.01)
+        assert found.differs == (low > 1 or high < 1)
+        assert not found.differs or (found.direction == Word.SLOWER) == (low > 1)
+        assert found.word in (Word.SAME, found.direction if found.differs else Word.UNDECIDED)
 
 
 def test_slower_than_what_is_allowed() -> None:
     found = judge(pairs(0.03, 0.005), 0.01)
     assert [found.slower_than(allowed) for allowed in (0.01, 0.03, 0.06)] == [True, None, False]
     assert judge([], 0.01).slower_than(0.5) is None
+
+
+@settings(deadline=None, max_examples=40)
+@given(noisy, st.sampled_from([0.0, 0.004, 0.02, 0.05]))
+def test_the_quick_question_about_what_is_allowed_agrees_with_the_verdict(values: list[float], allowed: float) -> None:
+    found = judge(values, 0.01)
+    if not found.why:
+        assert verdict.is_decided(values, allowed) == (found.slower_than(allowed) is not None)
 
 
 def test_same_sides_are_seldom_told_apart_however_often_one_looks() -> None:

@@ -19,10 +19,12 @@ from workbench.analysis.verdict import (
     Word,
     decide,
     fitness,
+    is_decided,
     judge,
     needing,
     overall,
 )
+from workbench.errors import OutputsDifferError
 from workbench.pairs import BASE, CANDIDATE, INSTRUMENT, PLANTED, TWIN, Block, Sample, block_of, log_ratios
 from workbench.record import Record
 from workbench.stats import median
@@ -127,9 +129,14 @@ class Part:
         return len(digests) == 1 if digests else None
 
 
-def enough(blocks: Sequence[Block], metric: str, margin: float, alpha: float = ALPHA) -> bool:
-    """Whether B is decided, by the blocks so far."""
-    return decide(log_ratios(blocks, metric), margin, alpha) != Word.UNDECIDED
+def enough(
+    blocks: Sequence[Block], metric: str, margin: float, alpha: float = ALPHA, allowed: float | None = None
+) -> bool:
+    """Whether B is decided by the blocks so far, and whether it is slower by more than `allowed`, where that is asked."""
+    values = log_ratios(blocks, metric)
+    if decide(values, margin, alpha) == Word.UNDECIDED:
+        return False
+    return allowed is None or is_decided(values, allowed, alpha)
 
 
 def settled(blocks: Sequence[Block], metric: str, margin: float, alpha: float = ALPHA) -> bool:
@@ -160,6 +167,19 @@ def _with(part: Part, blocks: Sequence[Block]) -> Part:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """What ended a comparison: outputs that differ or do not decode (status 4), a program that died or hung (5)."""
+
+    message: str
+    status: int
+
+    @property
+    def is_of_outputs(self) -> bool:
+        """Whether B does not do what A does, and nothing around them is at fault."""
+        return self.status == OutputsDifferError.exit_status
+
+
+@dataclass(frozen=True)
 class Compared:
     """A whole comparison.
 
@@ -168,6 +188,7 @@ class Compared:
     overall            the clips together; None where no encode was compared
     interrupted        Ctrl-C ended it: these are the pairs so far
     warnings           what else the reader should know
+    failure            why nothing was measured to its end, and the exit status of that; then there are no parts
     """
 
     title_a: str
@@ -176,6 +197,7 @@ class Compared:
     overall: Overall | None
     interrupted: bool = False
     warnings: tuple[str, ...] = ()
+    failure: Failure | None = None
 
     @property
     def kernels(self) -> list[Part]:

@@ -1,7 +1,7 @@
 """Verdicts on B against A, from log ratios d = log(time of B / time of A) of pairs in coin-flip order.
 
-FASTER, SLOWER   "no effect" is refused in that direction
-SAME             an effect of the margin or more is refused in both directions
+SAME             an effect of the margin or more is refused in both directions: what there is, even surely, does not matter
+FASTER, SLOWER   else, "no effect" is refused in that direction
 UNDECIDED        neither, yet
 
 All are anytime-valid (analysis/evidence.py): they may be asked for after every pair, and the first that is not
@@ -41,6 +41,7 @@ __all__ = [
     "fitness",
     "forecast",
     "holm",
+    "is_decided",
     "judge",
     "least_clips",
     "least_pairs",
@@ -96,8 +97,13 @@ class Verdict:
 
     @property
     def differs(self) -> bool:
-        """FASTER or SLOWER."""
-        return self.word in (Word.FASTER, Word.SLOWER)
+        """Surely faster or slower, be it by less than the margin."""
+        return self.p_differs <= self.alpha and not self.why
+
+    @property
+    def direction(self) -> Word:
+        """Of a verdict that `differs`: FASTER or SLOWER."""
+        return Word.SLOWER if (self.always_low or 0.0) > 1 else Word.FASTER
 
     @property
     def p_differs(self) -> float:
@@ -121,6 +127,12 @@ class Verdict:
 def decide(log_ratios: Sequence[float], margin: float, alpha: float = ALPHA) -> Word:
     """The word alone, quickly: to be asked after every pair."""
     return _word(*_evidence(_checked(log_ratios), margin), alpha)
+
+
+def is_decided(log_ratios: Sequence[float], allowed: float, alpha: float = ALPHA) -> bool:
+    """Whether `Verdict.slower_than(allowed)` says yes or no, quickly: to be asked after every pair."""
+    values, edge = _checked(log_ratios), math.log1p(allowed)
+    return any(evidence.highest(values, edge, above) >= 2 / alpha for above in (True, False))
 
 
 def judge(log_ratios: Sequence[float], margin: float, alpha: float = ALPHA) -> Verdict:
@@ -186,9 +198,11 @@ def _word(below: float, above: float, same: float, alpha: float) -> Word:
     limit = 2 / alpha
     if min(below, above) >= limit:
         return Word.UNDECIDED
+    if same >= limit:
+        return Word.SAME
     if max(below, above) >= limit:
         return Word.FASTER if below > above else Word.SLOWER
-    return Word.SAME if same >= limit else Word.UNDECIDED
+    return Word.UNDECIDED
 
 
 def least_clips(alpha: float = ALPHA) -> int:
@@ -263,9 +277,9 @@ def _rounds(clips: Sequence[Sequence[float]]) -> list[float]:
 
 def _corrected(verdict: Verdict, p_differs: float, p_same: float) -> Word:
     """The clip's word where its adjusted p still holds; what falls back is UNDECIDED."""
-    if verdict.differs and p_differs <= verdict.alpha:
-        return verdict.word
-    return Word.SAME if p_same <= verdict.alpha and not verdict.why else Word.UNDECIDED
+    if p_same <= verdict.alpha and not verdict.why:
+        return Word.SAME
+    return verdict.direction if verdict.differs and p_differs <= verdict.alpha else Word.UNDECIDED
 
 
 def _clips(verdicts: Sequence[Verdict], margin: float, alpha: float) -> Clips | None:
@@ -320,11 +334,11 @@ def _fired(same: Verdict) -> list[str]:
 
 def _missed(planted: Verdict, factor: float, enough: int) -> list[str]:
     known, found = units.percent(factor - 1, signed=True), _change(planted)
-    if planted.word == Word.FASTER or planted.why:
+    if planted.why or (planted.differs and planted.direction == Word.FASTER):
         return [f"a slowdown of {known} was planted and {planted.why or f'found to be {found}'}"]
     if planted.word == Word.SAME and planted.margin < factor - 1:
         return [f"a slowdown of {known} was planted and judged to be within {units.percent(planted.margin)}: {found}"]
-    if planted.word == Word.SLOWER:
+    if planted.differs:
         return [] if _is_about(planted, factor) else [f"a slowdown of {known} was planted and read as {found}"]
     if planted.pairs < enough:
         return []

@@ -22,7 +22,7 @@ from workbench.commands.common import (
     output_options,
     terminated_as_interrupted,
 )
-from workbench.errors import InputError
+from workbench.errors import EnvironmentFault, InputError, OutputsDifferError, WorkbenchError
 from workbench.files import refuse_existing, write_text
 from workbench.record import RunWriter, read_run
 
@@ -186,8 +186,12 @@ def compare(
         _compare_stored(base, candidate, options, json_path, quiet)
         return
     folder = _new_folder(out, files, force)
-    with terminated_as_interrupted(), Display(quiet) as display:
-        result, stopped = _measured(base, candidate, options, folder, display)
+    try:
+        with terminated_as_interrupted(), Display(quiet) as display:
+            result, stopped = _measured(base, candidate, options, folder, display)
+    except (OutputsDifferError, EnvironmentFault) as error:
+        _write_failure(error, _titles(base, candidate, options), files, json_path)
+        raise
     write_outputs(result, folder, files, options.fail_if_slower)
     _report(result, folder, json_path, quiet)
     if stopped is not None:
@@ -256,7 +260,6 @@ def _measured(
     """All parts, and what ended them early: an interruption, whose pairs count, or a fault. A fault before the first pair is
     raised."""
     from workbench.analysis.compared import compared, parts_of
-    from workbench.errors import WorkbenchError
     from workbench.machine import fingerprint
 
     about = {"sides": [base.text, candidate.text]}
@@ -272,10 +275,14 @@ def _measured(
             raise
         stopped = error
     writer.end("interrupted" if stopped else "complete")
-    titles = (_title(base, options.a_options), _title(candidate, options.b_options))
+    titles = _titles(base, candidate, options)
     if titles[0] == titles[1]:
         warnings.append("A and B are the same")
     return compared(titles, parts_of(read_run(folder).records), stopped is not None, warnings), stopped
+
+
+def _titles(base: Named, candidate: Named, options: Options) -> tuple[str, str]:
+    return _title(base, options.a_options), _title(candidate, options.b_options)
 
 
 def _title(side: Named, options: str) -> str:
@@ -322,6 +329,7 @@ def _settings(options: Options, of_kernels: bool) -> Settings:
         timeout_s=options.timeout_s,
         metric="cpu" if of_kernels else options.metric,
         controls=options.controls,
+        allowed=options.fail_if_slower,
         core=options.core,
         seed=options.seed,
     )
@@ -353,7 +361,6 @@ def _kernel(side: Named, revision: Revision | None, slot: str, options: Options)
 
 def _check_kernels(pair: Sequence[Kernel], options: Options, display: Display) -> None:
     """The gate of a kernel: both sides hold against the reference, case by case."""
-    from workbench.errors import OutputsDifferError
     from workbench.instruments import micro
 
     for kernel in dict.fromkeys(pair):
@@ -462,6 +469,20 @@ def write_outputs(result: Compared, folder: Path, files: Mapping[str, Path], all
         click.echo(f"workbench: {missing}", err=True)
 
 
+def _write_failure(
+    error: WorkbenchError, titles: tuple[str, str], files: Mapping[str, Path], json_path: Path | None
+) -> None:
+    """What ended the comparison, for those who read its files and not its screen."""
+    from workbench.analysis.compared import Compared, Failure
+    from workbench.report.compare_outputs import write_failure
+    from workbench.report.compare_text import as_json
+
+    result = Compared(*titles, (), None, failure=Failure(str(error), error.exit_status))
+    write_failure(result, files)
+    if json_path is not None:
+        write_text(json_path, json.dumps(as_json(result, {}), indent=1, allow_nan=False) + "\n")
+
+
 def _report(result: Compared, folder: Path, json_path: Path | None, quiet: bool) -> None:
     from workbench.record import RECORDS_NAME
     from workbench.report.compare_outputs import PICTURE_NAME
@@ -487,10 +508,11 @@ def _remember(result: Compared) -> tuple[int, int]:
     for part in result.parts:
         if part.same is not None and part.same.pairs >= least_pairs(part.alpha):
             remember(
-                CONTROLS, {"kind": part.kind, "name": part.name, "word": str(part.same.word), "pairs": part.same.pairs}
+                CONTROLS,
+                {"kind": part.kind, "name": part.name, "differs": part.same.differs, "pairs": part.same.pairs},
             )
-    words = [entry.get("word") for entry in recall(CONTROLS)]
-    return sum(word in ("FASTER", "SLOWER") for word in words), len(words)
+    differed = [entry.get("differs") is True for entry in recall(CONTROLS)]
+    return sum(differed), len(differed)
 
 
 def _compare_stored(base: Named, candidate: Named, options: Options, json_path: Path | None, quiet: bool) -> None:
@@ -518,8 +540,8 @@ def _exit(result: Compared, options: Options) -> None:
         raise click.exceptions.Exit(UNFIT_STATUS)
     allowed = options.fail_if_slower
     if allowed is not None and (slower := result.main.slower_than(allowed)) is not False:
-        if slower:
-            click.echo(f"workbench: B is slower by more than {units.percent(allowed)}", err=True)
+        said = "B is slower by" if slower else "it is not sure whether B is slower by"
+        click.echo(f"workbench: {said} more than {units.percent(allowed)}", err=True)
         raise click.exceptions.Exit(SLOWER_STATUS if slower else UNDECIDED_STATUS)
     if allowed is None and result.main.word == "UNDECIDED":
         raise click.exceptions.Exit(UNDECIDED_STATUS)

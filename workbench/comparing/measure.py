@@ -33,6 +33,7 @@ class Settings:
     margin      within which a difference is the SAME
     controls    whether A' and P go along
     stop_early  as soon as B and the controls are decided; the controls themselves as soon as they are
+    allowed     slower by so much is allowed, 0.02 is 2 %: to be decided as well before an early stop; None: not asked
     core        processor that kernels are kept on; None leaves it to the system
     seed        of orders and deals; None draws one
     """
@@ -44,6 +45,7 @@ class Settings:
     alpha: float = ALPHA
     controls: bool = True
     stop_early: bool = True
+    allowed: float | None = None
     core: int | None = None
     seed: int | None = None
 
@@ -114,7 +116,8 @@ def _measure(
         return (BASE, CANDIDATE) if is_settled() else (BASE, CANDIDATE, *controls)
 
     def decided(so_far: Sequence[Block]) -> bool:
-        return settings.stop_early and enough(so_far, part.metric, part.margin, part.alpha) and is_settled()
+        known = enough(so_far, part.metric, part.margin, part.alpha, settings.allowed)
+        return settings.stop_early and known and is_settled()
 
     seed = part.about["seed"]
     for block in blocks(run, due, settings.limits, seed, disturbance(waits_for_itself), decided):

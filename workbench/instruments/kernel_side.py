@@ -143,7 +143,7 @@ class KernelSides:
         for side in about:
             alike = [seconds for seconds in once.values() if 1 / _ALIKE < seconds / once[side] < _ALIKE]
             pass_s = max(alike) * len(chosen) / len(every)
-            self._plans[side] = Plan(chosen, max(1, round(run_s / SLICES / pass_s)))
+            self._plans[side] = Plan(chosen, _divisible(max(1, round(run_s / SLICES / pass_s)), planted))
         loops = self._plans[BASE].loops
         extra = max(1, round(loops * planted))
         self._plans |= {TWIN: self._plans[BASE], PLANTED: Plan(chosen, loops + extra)}
@@ -181,6 +181,12 @@ class KernelSides:
             self._chance.shuffle(turn)
         calls = len(self._plans[BASE].cases)
         return {name: noise[name].sample(least[name].seconds / calls) for name in order}
+
+
+def _divisible(loops: int, share: float) -> int:
+    """About so many calls, of which a share is whole calls, unless that takes half as many again."""
+    exact = round(max(1, round(loops * share)) / share)
+    return exact if exact <= 1.5 * loops else loops
 
 
 class _Least:

@@ -1,7 +1,7 @@
 """A comparison as JUnit XML, which continuous integration shows as tests: a case for each kernel and clip.
 
-error    the controls found that the instrument is not fit
-failure  B is slower than allowed
+error    the controls found that the instrument is not fit; a program died or hung
+failure  B is slower than allowed; the gate found that outputs differ
 skipped  undecided
 """
 
@@ -15,6 +15,7 @@ from workbench import units
 from workbench.analysis.compared import Compared, Part
 from workbench.analysis.verdict import Word
 from workbench.report.compare_tables import change, interval
+from workbench.report.compare_text import NO_PAIR
 
 PASSED, FAILURE, SKIPPED, ERROR = "", "failure", "skipped", "error"
 _COUNTERS = {FAILURE: "failures", ERROR: "errors", SKIPPED: "skipped"}
@@ -27,9 +28,10 @@ def junit_text(result: Compared, allowed: float | None = None) -> str:
     suite = SubElement(root, "testsuite", name=_legal(f"workbench compare: {result.title_a}, {result.title_b}"))
     outcomes = [_add_case(suite, part, result.word(part), *_outcome(part, result, allowed)) for part in result.parts]
     if not outcomes:
+        outcome, message = _without_parts(result)
         case = SubElement(suite, "testcase", classname="workbench.compare", name="all", time="0")
-        SubElement(case, SKIPPED, message="there was no time for a single pair")
-        outcomes = [SKIPPED]
+        SubElement(case, outcome, message=_legal(message))
+        outcomes = [outcome]
     suite.set("tests", str(len(outcomes)))
     for outcome, counter in _COUNTERS.items():
         suite.set(counter, str(outcomes.count(outcome)))
@@ -38,17 +40,23 @@ def junit_text(result: Compared, allowed: float | None = None) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
+def _without_parts(result: Compared) -> tuple[str, str]:
+    if result.failure is None:
+        return SKIPPED, NO_PAIR
+    return FAILURE if result.failure.is_of_outputs else ERROR, result.failure.message
+
+
 def _outcome(part: Part, result: Compared, allowed: float | None) -> tuple[str, str]:
     """(element, message) of a part's case; no element where it passed."""
     word = result.word(part)
     if part.fitness.fit is False:
         return ERROR, f"the instrument is not fit today: {'; '.join(part.fitness.why)}"
     if allowed is None:
-        if word == Word.SLOWER and not part.verdict.within_margin:
+        if word == Word.SLOWER:
             return FAILURE, f"slower: {_figures(part)}"
         return (SKIPPED, f"undecided: {_figures(part)}") if word == Word.UNDECIDED else (PASSED, "")
     slower = part.verdict.slower_than(allowed)
-    if slower and word == Word.SLOWER:
+    if slower and word != Word.UNDECIDED:
         return FAILURE, f"slower by more than {units.percent(allowed)}: {_figures(part)}"
     if slower is False:
         return PASSED, ""

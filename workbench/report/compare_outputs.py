@@ -31,6 +31,14 @@ def write_files(result: Compared, folder: Path, paths: Mapping[str, Path], allow
     return missing
 
 
+def write_failure(result: Compared, paths: Mapping[str, Path]) -> None:
+    """Write what ended a comparison into those of its files that a reader waits for: JUnit, and the comment of a pull request.
+    Raises EnvironmentFault where a file cannot be written."""
+    for name in ("markdown", "junit"):
+        if name in paths:
+            write_text(paths[name], text_of(name, result) or "")
+
+
 def text_of(name: str, result: Compared, allowed: float | None = None) -> str | None:
     """The comparison as markdown, csv, junit, pyperf or hyperfine; None where it has nothing that such a file can hold."""
     if name == "junit":

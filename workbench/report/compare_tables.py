@@ -9,7 +9,7 @@ from typing import Any
 from workbench import units
 from workbench.analysis.compared import Compared, Part
 from workbench.analysis.verdict import Verdict, Word
-from workbench.report.compare_text import as_json, summary_lines
+from workbench.report.compare_text import NO_VERDICT, as_json, summary_lines
 from workbench.report.document import Block, Cell, Code, Column, Details, Note, Row, Table, Text, Tone
 from workbench.report.markdown import block_texts
 
@@ -45,6 +45,8 @@ def markdown_text(result: Compared) -> str:
             f"{part.name}: {why}" for part in result.parts if part.fitness.fit is False for why in part.fitness.why
         )
         blocks += [Note(f"{UNFIT}: {'; '.join(reasons)}")]
+    if result.failure:
+        blocks += [Note(result.failure.message)]
     if result.interrupted:
         blocks += [Note("interrupted: these are the pairs so far")]
     blocks += [Note(warning) for warning in result.warnings]
@@ -55,6 +57,8 @@ def markdown_text(result: Compared) -> str:
 
 
 def _headline(result: Compared) -> str:
+    if result.failure:
+        return f"{NO_VERDICT}, exit status {result.failure.status}"
     if result.is_fit is False:
         return "not fit to tell"
     main = result.main

@@ -11,15 +11,20 @@ from workbench.analysis.stored import LABEL, StoredComparison
 from workbench.analysis.verdict import Verdict, Word
 
 SCHEMA = 1
+NO_VERDICT = "no verdict"
+NO_PAIR = "there was no time for a single pair"
 
 
 def summary_lines(result: Compared, fired: tuple[int, int] = (0, 0)) -> list[str]:
     """The screen. `fired`: how many A/A controls of this machine have found a difference, of how many."""
     lines = [f"A  {result.title_a}", f"B  {result.title_b}", ""]
+    if result.failure:
+        return [*lines, f"{NO_VERDICT}: {result.failure.message}"]
+    if not any(part.verdict.pairs for part in result.parts):
+        said = "interrupted before the first pair ended" if result.interrupted else f"{NO_PAIR}: give more --seconds"
+        return [*lines, f"{Word.UNDECIDED:10} {said}", *(f"warning: {warning}" for warning in result.warnings)]
     if result.interrupted:
         lines += ["interrupted: the pairs so far", ""]
-    if not result.parts:
-        return [*lines, f"{Word.UNDECIDED:10} there was no time for a single pair: give more --seconds"]
     if result.overall and len(result.clips) > 1:
         lines += [f"{result.main.word:10} {_figures(result.main)}   {result.overall.scope}"]
     for part in result.parts:
@@ -41,19 +46,15 @@ def _kinds(result: Compared) -> list[str]:
     return list(dict.fromkeys(part.kind for part in result.parts))
 
 
-def _word(part: Part, result: Compared) -> Word:
-    """The part's word, of several clips the corrected one."""
-    corrected = result.overall.words if result.overall else {}
-    return corrected.get(part.name, part.verdict.word) if part in result.clips else part.verdict.word
-
-
 def _part_lines(part: Part, result: Compared) -> list[str]:
     verdict = part.verdict
     lines = [
-        f"{_word(part, result):10} {_figures(verdict)}   {part.kind} {part.name}, {part.metric} time; {_noise(part)}"
+        f"{result.word(part):10} {_figures(verdict)}   {part.kind} {part.name}, {part.metric} time; {_noise(part)}"
     ]
     if verdict.differs and verdict.within_margin:
-        lines.append(f"{'':10} surely, but by less than the margin of {units.percent(part.margin)}")
+        lines.append(
+            f"{'':10} surely {verdict.direction.lower()}, but by less than the margin of {units.percent(part.margin)}"
+        )
     if verdict.why:
         lines.append(f"{'':10} {verdict.why}")
     if verdict.needs:
@@ -175,6 +176,7 @@ def as_json(result: Compared, files: dict[str, str]) -> dict[str, Any]:
         "pairs": main.pairs,
         "seconds": sum(part.seconds for part in result.parts),
         "outputs_identical": _identical(result),
+        "failure": vars(result.failure) if result.failure else None,
         "fit": result.is_fit,
         "controls": _main_controls(result),
         "predicted_gain": None,
@@ -188,6 +190,8 @@ def as_json(result: Compared, files: dict[str, str]) -> dict[str, Any]:
 
 
 def _identical(result: Compared) -> bool | None:
+    if result.failure and result.failure.is_of_outputs:
+        return False
     found = [part.outputs_identical for part in result.clips]
     return None if not found else all(found)
 
@@ -226,7 +230,7 @@ def _part_json(part: Part, result: Compared) -> dict[str, Any]:
         "name": part.name,
         "metric": part.metric,
         **found,
-        "verdict": str(_word(part, result)),
+        "verdict": str(result.word(part)),
         "log_ratios": part.log_ratios(),
         "run_again": again,
         "disturbed": disturbed,
