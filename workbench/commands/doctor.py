@@ -22,6 +22,7 @@ from workbench.commands.common import (
     terminated_as_interrupted,
 )
 from workbench.commands.compare import UNFIT_STATUS, Told
+from workbench.commands.proving import Campaign, prove
 from workbench.errors import InputError
 from workbench.files import refuse_existing, write_text
 from workbench.pairs import BASE, CANDIDATE
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 _SLOT = "satd"
 _SETS = "numba"
+_PROVED = ("kernel", "copy", "encode", "loaded")  # the kinds of analysis/proof.py, which --help need not load
 _WITHIN = 40  # pairs
 _EFFECT_OF_40_PAIRS = 0.75
 _TIMEOUT_S = 600.0
@@ -68,27 +70,47 @@ _TIMEOUT_S = 600.0
     help="Try the verdicts on recorded noise instead: a JSON list of [wall, cpu, ...] seconds.",
 )
 @click.option(
+    "--prove",
+    "proved",
+    type=click.Choice((*_PROVED, "all")),
+    multiple=True,
+    help="Make many comparisons whose truth is known, and count; may be repeated. An --out that has tries is gone on with.",
+)
+@click.option(
+    "--tries", type=click.IntRange(1, 100_000), metavar="N", help="Of each --prove.  [default: as its goals take]"
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Results.  [default: reports/<date>-doctor]"
 )
 @output_options
 def doctor(
     slot: str, clip: str | None, corpus: Path, only: tuple[str, ...], pairs: int, seconds: float, core: int | None,
-    replayed: Path | None, out: Path | None, json_path: Path | None, quiet: bool, force: bool,
+    replayed: Path | None, proved: tuple[str, ...], tries: int | None, out: Path | None, json_path: Path | None, quiet: bool,
+    force: bool,
 ) -> None:  # fmt: skip
     """Is this machine fit to measure on, now, and how small an effect can be seen on it, in how long?
 
     Reports the machine (governor, frequency, load, pressure, steal), then compares A with itself and with a planted slowdown, of a
     kernel and of an encode. --replay tries the verdicts, and those that are usual, on recorded noise: whatever labels
-    are laid on it, the truth is no difference.
+    are laid on it, the truth is no difference. --prove repeats what is promised of kernels (kernel: a slowdown of 1 % found within
+    10 s, false verdicts at most 5 of 200), their copies (copy) and encodes (encode; loaded: beside busy processes).
 
     \b
-    Exit status: 0 fit, 2 usage or bad input, 3 too few pairs to tell, 5 not fit or the encoder died; 130 interrupted.
+    Exit status: 0 fit, 2 usage or bad input, 3 too few pairs or tries to tell, 5 not fit or the encoder died; 130 interrupted.
     """
     if json_path is not None:
         refuse_existing(json_path, force)
     if replayed is not None:
         _replay(replayed, json_path, quiet)
         return
+    if proved:
+        _refuse_given("only", "pairs", "seconds")
+        _require_slot(slot)
+        kinds = _PROVED if "all" in proved else tuple(dict.fromkeys(proved))
+        prove(Campaign(kinds, tries, slot, _SETS, clip, corpus, core), out, json_path, quiet, force)
+        return
+    if tries is not None:
+        raise InputError("--tries: is for --prove")
     from workbench.analysis.compared import parts_of
 
     looked = only or ("machine", "kernel", "encode")
@@ -109,6 +131,14 @@ def doctor(
             click.echo(line)
         click.echo(f"\n{again()}")
     _exit(parts)
+
+
+def _refuse_given(*names: str) -> None:
+    """Raise InputError for options that --prove, whose goals are fixed, would leave aside."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise InputError(f"--{name}: --prove has limits of its own, which its goals name; give --tries")
 
 
 def _require_slot(slot: str) -> None:
