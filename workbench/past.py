@@ -30,10 +30,19 @@ def remember(kind: str, entry: Mapping[str, Any]) -> None:
     line = json.dumps({"at": when, "machine": fingerprint()["hash"], **entry}) + "\n"
     try:
         state_folder().mkdir(parents=True, exist_ok=True)
-        with (state_folder() / f"{kind}.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line)
+        # Unbuffered and at the end: a line is one write, so lines of several processes do not mix.
+        with (state_folder() / f"{kind}.jsonl").open("ab", buffering=0) as file:
+            file.write(_start_of_line(state_folder() / f"{kind}.jsonl") + line.encode())
     except OSError:
         return
+
+
+def _start_of_line(path: Path) -> bytes:
+    """What ends a line that was left half-written; nothing where the file ends with a whole one."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        return b"" if file.read(1) in (b"", b"\n") else b"\n"
 
 
 def recall(kind: str) -> list[dict[str, Any]]:
@@ -41,8 +50,8 @@ def recall(kind: str) -> list[dict[str, Any]]:
     machine = fingerprint()["hash"]
     found = []
     try:
-        lines = (state_folder() / f"{kind}.jsonl").read_text(encoding="utf-8").splitlines()[-_LAST:]
-    except (OSError, UnicodeDecodeError):
+        lines = (state_folder() / f"{kind}.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST:]
+    except OSError:
         return []
     for line in lines:
         try:

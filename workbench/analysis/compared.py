@@ -6,10 +6,11 @@ A part is one thing that was compared: a kernel by itself, or the encode of one 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from workbench.analysis.beside import Beside, beside_of
 from workbench.analysis.verdict import (
     ALPHA,
     ENOUGH,
@@ -41,6 +42,7 @@ class Part:
     metric    "cpu" or "wall"
     margin    within which a difference is the SAME: 0.01 is 1 %
     planted   the slowdown of P over A', a share
+    beside    what was predicted, and what else B costs, as far as that was looked at
     about     what else is to be said: titles and command lines of both sides, cases, seconds of compiling, the seed
     """
 
@@ -52,6 +54,7 @@ class Part:
     planted: float
     about: Mapping[str, Any]
     blocks: tuple[Block, ...]
+    beside: Beside = field(default_factory=Beside)
 
     def record(self) -> Record:
         """The part as a line of the notebook; its blocks are lines of their own, behind it."""
@@ -149,21 +152,21 @@ def parts_of(records: Sequence[Record]) -> list[Part]:
     """The parts of a comparison, from its records."""
     found: dict[tuple[str, str], Part] = {}
     blocks: dict[tuple[str, str], list[Block]] = {}
+    others: dict[tuple[str, str], list[Record]] = {}
     for record in records:
+        key = (str(record.subject.get("part")), str(record.subject.get("name")))
         if record.instrument != INSTRUMENT:
-            continue
-        key = (record.subject["part"], record.subject["name"])
-        if record.metric == "block":
+            others.setdefault(key, []).append(record)
+        elif record.metric == "block":
             blocks.setdefault(key, []).append(block_of(record))
         elif record.metric == "part":
             about = dict(record.data)
             own = {name: about.pop(name) for name in ("metric", "margin", "alpha", "planted")}
             found[key] = Part(*key, **own, about=about, blocks=())
-    return [_with(part, blocks.get(key, [])) for key, part in found.items()]
-
-
-def _with(part: Part, blocks: Sequence[Block]) -> Part:
-    return replace(part, blocks=tuple(blocks))
+    return [
+        replace(part, blocks=tuple(blocks.get(key, ())), beside=beside_of(others.get(key, ())))
+        for key, part in found.items()
+    ]
 
 
 @dataclass(frozen=True)

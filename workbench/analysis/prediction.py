@@ -13,15 +13,19 @@ A kernel that takes the share s of A's time, and r times as long in B, makes the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from workbench.analysis import signed_rank
 from workbench.analysis.rates import rate_interval
 from workbench.errors import InputError
-from workbench.stats import SEED, Interval, hodges_lehmann, random_stream, robust_spread
+from workbench.record import Record
+from workbench.stats import SEED, Interval, hodges_lehmann, median, random_stream, robust_spread
+
+INSTRUMENT, METRIC = "prediction", "whole"
 
 LEVEL = 0.90
 MODEL_SPREAD = 0.1  # standard deviation of (measured change / predicted change), as long as nothing is known
@@ -29,6 +33,7 @@ FEWEST_SCORED = 8  # predictions before their own spread is believed
 _TO_SIGMA = 2 * 1.959964  # width of a normal 95 % interval
 _DRAWS = 4000
 _LEAST_CHANGE = 0.002  # a smaller one says nothing of the model: all of it is noise
+_CLEAR = 3.0  # nor one of fewer standard errors of the measured ratio
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,78 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Scored:
-    """A prediction and the ratio that was measured afterwards."""
+    """A prediction and the ratio that was measured afterwards, with the standard error of its logarithm."""
 
     prediction: Prediction
     measured: float
+    standard_error: float = 0.0
+
+    @property
+    def is_hit(self) -> bool:
+        """Whether what was measured lies in the interval."""
+        return self.prediction.hit(self.measured)
+
+    def entry(self) -> dict[str, Any]:
+        """For the history."""
+        return asdict(self)
+
+    @classmethod
+    def from_entry(cls, entry: Mapping[str, Any]) -> Scored:
+        """Out of the history. Raises KeyError, TypeError or ValueError for what is no such entry."""
+        foretold = Prediction(**{name: float(value) for name, value in entry["prediction"].items()})
+        return cls(foretold, float(entry["measured"]), float(entry["standard_error"]))
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel that was timed alone: its share of A's encode, and its pairs."""
+
+    slot: str
+    share: float
+    log_ratios: tuple[float, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Time in B over time in A."""
+        return math.exp(hodges_lehmann(self.log_ratios))
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What was said of a whole encode before it was measured.
+
+    prediction               None where nothing could be said: `why`
+    kernels                  those that differ and were timed, the largest share first
+    spread, measured_spread  as they went into `predict`
+    """
+
+    prediction: Prediction | None
+    why: str = ""
+    kernels: tuple[Kernel, ...] = ()
+    spread: float = MODEL_SPREAD
+    measured_spread: float = 0.0
+
+    def record(self, subject: Mapping[str, Any]) -> Record:
+        """As a line of the notebook: values are the low end, the estimate and the high end of the ratio."""
+        told = self.prediction
+        values = (told.low, told.ratio, told.high) if told else ()
+        return Record(INSTRUMENT, METRIC, "ratio", subject, values, asdict(self))
+
+    @classmethod
+    def from_record(cls, record: Record) -> Foreseen:
+        """Out of the notebook."""
+        data = dict(record.data)
+        told = data.pop("prediction")
+        kernels = tuple(Kernel(each["slot"], each["share"], tuple(each["log_ratios"])) for each in data.pop("kernels"))
+        return cls(Prediction(**told) if told else None, kernels=kernels, **data)
+
+
+def scored(told: Prediction, log_ratios: Sequence[float]) -> Scored:
+    """A prediction against the pairs of the whole encode. Raises InputError of too few of them for an interval."""
+    error = standard_error(log_ratios)
+    if math.isnan(error):
+        raise InputError(f"{len(log_ratios)} pairs are too few to hold a prediction against; at least 6 are needed")
+    return Scored(told, math.exp(hodges_lehmann(log_ratios)), error)
 
 
 def predict(
@@ -123,17 +196,22 @@ def standard_error(log_ratios: Sequence[float]) -> float:
 
 
 def model_spread(history: Sequence[Scored]) -> float:
-    """Standard deviation of measured over predicted change in the history, at least a fifth of MODEL_SPREAD;
-    MODEL_SPREAD where fewer than FEWEST_SCORED predictions of a change worth the name were scored."""
-    parts = [
-        (entry.measured - 1) / (entry.prediction.ratio - 1)
-        for entry in history
-        if abs(entry.prediction.ratio - 1) >= _LEAST_CHANGE
-    ]
-    return max(robust_spread(parts), MODEL_SPREAD / 5) if len(parts) >= FEWEST_SCORED else MODEL_SPREAD
+    """Standard deviation of measured over predicted change in the history, less what the noise of the measured figures has of
+    it, at least a fifth of MODEL_SPREAD; MODEL_SPREAD where fewer than FEWEST_SCORED predictions of a change that stands out
+    were scored."""
+    telling = [(entry, entry.prediction.ratio - 1) for entry in history if _is_telling(entry)]
+    if len(telling) < FEWEST_SCORED:
+        return MODEL_SPREAD
+    whole = robust_spread([(entry.measured - 1) / change for entry, change in telling])
+    noise = median([entry.standard_error / abs(change) for entry, change in telling])
+    return max(math.sqrt(max(whole**2 - noise**2, 0.0)), MODEL_SPREAD / 5)
+
+
+def _is_telling(entry: Scored) -> bool:
+    return abs(entry.prediction.ratio - 1) >= max(_LEAST_CHANGE, _CLEAR * entry.standard_error)
 
 
 def hit_rate(history: Sequence[Scored]) -> tuple[int, int, Interval | None]:
     """(hits, predictions, exact 95 % interval of the chance of a hit); no interval of no predictions."""
-    hits = sum(entry.prediction.hit(entry.measured) for entry in history)
+    hits = sum(entry.is_hit for entry in history)
     return hits, len(history), rate_interval(hits, len(history)) if history else None

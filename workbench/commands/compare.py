@@ -28,6 +28,7 @@ from workbench.record import RunWriter, read_run
 
 if TYPE_CHECKING:
     from workbench.analysis.compared import Compared
+    from workbench.comparing.costs import Sides
     from workbench.comparing.measure import Settings
     from workbench.pairs import Block
     from workbench.revisions import Revision
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SIDE = "numba"
 DEFAULT_TIMEOUT_S = 900.0
+COUNTED = "instructions"
 SLOWER_STATUS, UNDECIDED_STATUS, UNFIT_STATUS = 1, 3, 5
 FILES = {
     "markdown": "A table for a pull request; its first line is a hidden mark for a bot that updates it.",
@@ -79,6 +81,8 @@ class Options:
     seconds: float | None
     margin: float | None
     metric: str
+    instructions: bool
+    predict: bool
     allow_different: bool
     fail_if_slower: float | None
     controls: bool
@@ -131,7 +135,14 @@ def _number(name: str, low: int, high: int, what: str) -> Any:
     help="At most, of each kernel and clip.  [default: 30, 60]",
 )
 @click.option("--margin", type=Share(), metavar="SHARE", help="Less is the SAME.  [default: kernels 1%, encodes 2%]")
-@click.option("--metric", type=click.Choice(("cpu", "wall")), help="Time of encodes.  [default: cpu; of threads, wall]")
+@click.option(
+    "--metric",
+    type=click.Choice(("cpu", "wall", COUNTED)),
+    help="Time of encodes; instructions: counted as well, a second opinion.  [default: cpu; of threads, wall]",
+)
+@click.option(
+    "--predict/--no-predict", default=True, help="Say from the kernels that differ what the encode will gain."
+)
 @click.option("--allow-different", is_flag=True, help="Measure although B writes another stream than A.")
 @click.option("--fail-if-slower", type=Share(), metavar="SHARE", help="Exit status 1 when B is slower by more.")
 @click.option("--controls/--no-controls", default=True, help="A against itself, and a slowdown that is planted.")
@@ -174,9 +185,11 @@ def compare(
     words = _encode_words(rest, threads)
     names = {field.name for field in dataclasses.fields(Options)}
     own = {name: value for name, value in rest.items() if name in names}
-    options = Options(encode_words=words, metric=metric or ("wall" if (threads or 1) > 1 else "cpu"), **own)
+    time = metric if metric in ("cpu", "wall") else "wall" if (threads or 1) > 1 else "cpu"
+    options = Options(encode_words=words, metric=time, instructions=metric == COUNTED, **own)
     base, candidate = _named(sides, options)
     _refuse_too_few(options)
+    _require_counter(base, options)
     files = {name: rest[name] for name in FILES if rest[name] is not None}
     if json_path is not None:
         refuse_existing(json_path, force)
@@ -251,6 +264,17 @@ def _refuse_too_few(options: Options) -> None:
         )
 
 
+def _require_counter(base: Named, options: Options) -> None:
+    """Raise, before anything is measured, what keeps instructions from being counted: InputError, EnvironmentFault."""
+    from workbench.comparing.costs import require_counter
+    from workbench.sides import Kind
+
+    if options.instructions and (options.slots or base.kind == Kind.STORED):
+        raise InputError("--metric instructions: counts those of encodes; leave out --kernel, and name no stored run")
+    if options.instructions:
+        require_counter()
+
+
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
@@ -299,7 +323,7 @@ def _measure(
     if options.slots:
         _measure_kernels(base, candidate, revisions, options, writer, display)
     else:
-        _measure_encodes(base, candidate, revisions, options, writer, display)
+        _measure_encodes(base, candidate, revisions, options, writer, display, warnings)
 
 
 def _revision(side: Named, display: Display, warnings: list[str]) -> Revision | None:
@@ -374,21 +398,16 @@ def _check_kernels(pair: Sequence[Kernel], options: Options, display: Display) -
 
 def _measure_encodes(
     base: Named, candidate: Named, revisions: Sequence[Revision | None], options: Options, writer: RunWriter,
-    display: Display,
+    display: Display, warnings: list[str],
 ) -> None:  # fmt: skip
-    from workbench.comparing.measure import measure_encode
+    from workbench.comparing.whole import Looks, measure_clip
 
     settings = _settings(options, of_kernels=False)
-    clips = _clips(options)
-    pairs = [_encodes(clip, (base, candidate), revisions, options) for clip in clips]
-    check_outputs(pairs, options, display)
-    for clip, (subject, a, b) in zip(clips, pairs, strict=True):
-        display.step(f"encode {clip}", settings.limits.pairs)
-        with TemporaryDirectory(prefix="workbench-") as scratch:
-            measure_encode(
-                subject.clip, a, b, Path(scratch), settings, writer, Told(display), options.allow_different,
-                threads=subject.threads,
-            )  # fmt: skip
+    looks = Looks(options.predict, options.allow_different, instructions=options.instructions)
+    every = [_encodes(clip, (base, candidate), revisions, options) for clip in _clips(options)]
+    check_outputs([(sides.subjects[0], *sides.encodes) for sides in every], options, display)
+    for sides in every:
+        measure_clip(sides, looks, settings, writer, display.step, Told(display), warnings)
 
 
 def _clips(options: Options) -> tuple[str, ...]:
@@ -404,23 +423,24 @@ def first_clip(corpus: Path) -> str:
     return load_corpus(corpus).clips[0].name
 
 
-def _encodes(
-    clip: str, sides: tuple[Named, Named], revisions: Sequence[Revision | None], options: Options
-) -> tuple[Subject, Encode, Encode]:
+def _encodes(clip: str, named: tuple[Named, Named], revisions: Sequence[Revision | None], options: Options) -> Sides:
+    """What A and B encode of a clip, and how."""
+    from workbench.comparing.costs import Sides
+
+    def at(quantizer: int) -> tuple[Encode, Encode]:
+        words = (*options.encode_words, "--quantizer", str(quantizer))
+        return _encodes(clip, named, revisions, dataclasses.replace(options, encode_words=words)).encodes
+
+    both = tuple(zip(named, revisions, (options.a_options, options.b_options), strict=True))
+    subjects = [_subject(clip, side, own, options) for side, _, own in both]
+    base, candidate = (_encode(subject, named, *side) for subject, side in zip(subjects, both, strict=True))
+    return Sides((subjects[0], subjects[1]), base, candidate, at)
+
+
+def _encode(subject: Subject, named: Sequence[Named], side: Named, revision: Revision | None, own: str) -> Encode:
     from workbench.sides import Kind, encode_of
 
-    subjects = [
-        _subject(clip, side, own, options)
-        for side, own in zip(sides, (options.a_options, options.b_options), strict=True)
-    ]
-    whole = any(side.kind == Kind.COMMAND for side in sides)
-    encodes = [
-        encode_of(side, subject, revision, _title(side, own), whole)
-        for side, subject, revision, own in zip(
-            sides, subjects, revisions, (options.a_options, options.b_options), strict=True
-        )
-    ]
-    return subjects[0], encodes[0], encodes[1]
+    return encode_of(side, subject, revision, _title(side, own), any(each.kind == Kind.COMMAND for each in named))
 
 
 def _subject(clip: str, side: Named, own: str, options: Options) -> Subject:

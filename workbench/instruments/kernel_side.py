@@ -80,6 +80,7 @@ class KernelSides:
         self.planted = 0.0
         self._kernels = {BASE: base, CANDIDATE: candidate, TWIN: base, PLANTED: base}
         self._plans: dict[str, Plan] = {}
+        self._weights: list[float] = []
         self._chance = random.Random(f"deal-{seed}")
         self._workers: list[Worker] = []
         try:
@@ -121,9 +122,11 @@ class KernelSides:
         """How many cases are timed, and how many there are."""
         return len(self._plans[BASE].cases), len(self.about(BASE)["cases"])
 
-    def tune(self, run_s: float, planted: float) -> None:
+    def tune(self, run_s: float, planted: float, weights: Sequence[float] = ()) -> None:
         """Plan the runs: the same cases for both sides, so many calls that a run takes `run_s`, and so many more for P that it
         is slower by `planted`, a share, or by one call where calls are few.
+
+        weights   of each case in the time that is compared; one of 0 is left out. Without them all count the same
 
         Raises OutputsDifferError where the sides have other cases, as those of two revisions may; InputError for none.
         """
@@ -136,10 +139,11 @@ class KernelSides:
             )
         if not about[BASE]["cases"]:
             raise InputError(f"--case {kernel.pattern!r}: no case of {kernel.slot} is like that")
-        every = range(len(about[BASE]["cases"]))
+        every = [at for at in range(len(about[BASE]["cases"])) if not weights or weights[at] > 0]
         once = {side: self._pass_s(side, every, run_s) for side in about}
         step = min(math.ceil(max(once.values()) * SLICES / run_s / _LONGER), len(every))
         chosen = every[:: max(step, 1)]
+        self._weights = [weights[at] if weights else 1.0 for at in chosen]
         for side in about:
             alike = [seconds for seconds in once.values() if 1 / _ALIKE < seconds / once[side] < _ALIKE]
             pass_s = max(alike) * len(chosen) / len(every)
@@ -155,7 +159,7 @@ class KernelSides:
         worker = next(worker for worker in self._workers if kernel in worker.kernels)
         loops = 1
         while True:
-            least = _Least(loops)
+            least = _Least(loops, [1.0] * len(cases))
             for _ in range(_TRIED):
                 least.add(worker.ask(kernel, Plan(cases, loops), 0))
                 if least.seconds * loops > run_s:
@@ -168,7 +172,7 @@ class KernelSides:
         """One block: the sides dealt out to the processes, and their slices in turns, each turn shuffled; the first one as
         `order` has it."""
         dealt = deal(order, self._workers, lambda name, worker: self._kernels[name] in worker.kernels, self._chance)
-        least = {name: _Least(self._plans[TWIN if name == PLANTED else name].loops) for name in order}
+        least = {name: _Least(self._plans[TWIN if name == PLANTED else name].loops, self._weights) for name in order}
         noise = {name: _Noise() for name in order}
         turn = list(order)
         for piece in range(SLICES):
@@ -179,7 +183,7 @@ class KernelSides:
                 least[name].add(answer)
                 noise[name].add(before, answer)
             self._chance.shuffle(turn)
-        calls = len(self._plans[BASE].cases)
+        calls = sum(self._weights)
         return {name: noise[name].sample(least[name].seconds / calls) for name in order}
 
 
@@ -190,22 +194,25 @@ def _divisible(loops: int, share: float) -> int:
 
 
 class _Least:
-    """Over slices, the least time of each case; a side with more than `loops` calls is slower by those."""
+    """Over slices, the least time of each case; a side with more than `loops` calls is slower by those. Cases count by their
+    weights."""
 
-    def __init__(self, loops: int) -> None:
+    def __init__(self, loops: int, weights: Sequence[float]) -> None:
         self.loops = loops
+        self._weights = weights
         self._slices: list[dict[str, Any]] = []
 
     def add(self, answer: dict[str, Any]) -> None:
         """One more slice."""
         self._slices.append(answer)
 
-    def _sum_ns(self, name: str) -> int:
-        return sum(map(min, zip(*(piece[name] for piece in self._slices), strict=True)))
+    def _sum_ns(self, name: str) -> float:
+        least = map(min, zip(*(piece[name] for piece in self._slices), strict=True))
+        return sum(weight * ns for weight, ns in zip(self._weights, least, strict=True))
 
     @property
     def seconds(self) -> float:
-        """Processor seconds of one call of each case."""
+        """Processor seconds of one call of each case, times its weight."""
         return (self._sum_ns("loops_ns") - self._sum_ns("empty_ns")) / self.loops / 1e9
 
 

@@ -9,6 +9,7 @@ from workbench import units
 from workbench.analysis.compared import Compared, Part
 from workbench.analysis.stored import LABEL, StoredComparison
 from workbench.analysis.verdict import Verdict, Word
+from workbench.report.compare_beside import beside_json, beside_lines, costs_of, predicted_gain
 
 SCHEMA = 1
 NO_VERDICT = "no verdict"
@@ -49,7 +50,8 @@ def _kinds(result: Compared) -> list[str]:
 def _part_lines(part: Part, result: Compared) -> list[str]:
     verdict = part.verdict
     lines = [
-        f"{result.word(part):10} {_figures(verdict)}   {part.kind} {part.name}, {part.metric} time; {_noise(part)}"
+        f"{result.word(part):10} {_figures(verdict)}{costs_of(part)}   {part.kind} {part.name}, {part.metric} time; "
+        f"{_noise(part)}"
     ]
     if verdict.differs and verdict.within_margin:
         lines.append(
@@ -59,9 +61,7 @@ def _part_lines(part: Part, result: Compared) -> list[str]:
         lines.append(f"{'':10} {verdict.why}")
     if verdict.needs:
         lines.append(f"{'':10} {_needs(verdict)}")
-    if costs := _costs(part):
-        lines.append(f"{'':10} {costs}")
-    return lines
+    return [*lines, *(f"{'':10} {line}" for line in beside_lines(part))]
 
 
 def _figures(verdict: Verdict) -> str:
@@ -100,16 +100,6 @@ def _needs(verdict: Verdict) -> str:
             f"{units.percent(needs.spread_needed)}, on a quieter machine"
         )
     return f"{needs.horizon} more pairs would not decide"
-
-
-def _costs(part: Part) -> str:
-    """What else B costs: memory and bytes, where they differ by a thousandth."""
-    said = []
-    for field, name in (("max_rss_bytes", "memory"), ("bytes", "bytes")):
-        ratio = part.ratio_of(field)
-        if ratio is not None and abs(ratio - 1) >= 0.001:
-            said.append(f"{units.percent(ratio - 1, True)} {name}")
-    return ", ".join(said)
 
 
 def _controls(kind: str, parts: list[Part]) -> str:
@@ -168,6 +158,7 @@ def stored_json(found: StoredComparison) -> dict[str, Any]:
 def as_json(result: Compared, files: dict[str, str]) -> dict[str, Any]:
     """The comparison as JSON, schema 1. ratio: time of B over time of A; seconds: of measuring."""
     main = result.main
+    gain, why = predicted_gain(result)
     return {
         "schema": SCHEMA,
         "verdict": str(main.word),
@@ -179,7 +170,8 @@ def as_json(result: Compared, files: dict[str, str]) -> dict[str, Any]:
         "failure": vars(result.failure) if result.failure else None,
         "fit": result.is_fit,
         "controls": _main_controls(result),
-        "predicted_gain": None,
+        "predicted_gain": gain,
+        "predicted_gain_why": why,
         "interrupted": result.interrupted,
         "sides": {"A": result.title_a, "B": result.title_b},
         "kernels": [_part_json(part, result) for part in result.kernels],
@@ -241,5 +233,6 @@ def _part_json(part: Part, result: Compared) -> dict[str, Any]:
         "controls": {"aa": verdict_json(part.same), "planted": verdict_json(part.slowed), "factor": 1 + part.planted},
         "fit": part.fitness.fit,
         "why": list(part.fitness.why),
+        **beside_json(part),
         "about": dict(part.about),
     }
