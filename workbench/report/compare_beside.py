@@ -132,6 +132,7 @@ def beside_json(part: Part) -> dict[str, Any]:
         "psnr_y_delta": worth.psnr_y_delta if worth else None,
         "bd_rate": worth.bd_rate if worth else None,
         "allocations": list(beside.allocations.counts) if beside.allocations else None,
+        "allocations_ratio": beside.allocations.ratio if beside.allocations else None,
         "instructions_ratio": counted.ratio if counted else None,
         "instructions": opinion
         and counted
@@ -143,6 +144,27 @@ def beside_json(part: Part) -> dict[str, Any]:
             "B": list(counted.candidate),
         },
     }
+
+
+BESIDE_COLUMNS = ("PSNR", "BD-rate", "Allocations", "Instructions", "Predicted speed")
+"""Of a table, where any part has something to say there."""
+
+
+def cell_of(column: str, part: Part) -> str:
+    """The cell of one of BESIDE_COLUMNS; empty where nothing is known."""
+    beside = part.beside
+    foreseen = beside.prediction.prediction if beside.prediction else None
+    if column == "PSNR":
+        return decibel(beside.worth.psnr_y_delta if beside.worth else None)
+    if column == "BD-rate":
+        known = beside.worth is not None and beside.worth.bd_rate is not None
+        return units.percent(beside.worth.bd_rate, True) if known and beside.worth else ""
+    if column == "Allocations":
+        ratio = beside.allocations.ratio if beside.allocations else None
+        return "" if ratio is None else _change(ratio)
+    if column == "Instructions":
+        return _change(beside.instructions.ratio) if beside.instructions else ""
+    return " to ".join(units.percent(end, True) for end in foreseen.gain) if foreseen else ""
 
 
 def _prediction_json(part: Part, foreseen: Foreseen) -> dict[str, Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from workbench import units
 from workbench.analysis.compared import Compared, Part
 from workbench.analysis.verdict import Verdict, Word
+from workbench.report.compare_beside import BESIDE_COLUMNS, cell_of
 from workbench.report.compare_text import NO_VERDICT, as_json, summary_lines
 from workbench.report.document import Block, Cell, Code, Column, Details, Note, Row, Table, Text, Tone
 from workbench.report.markdown import block_texts
@@ -33,7 +35,8 @@ _COLUMNS = (
 CSV_COLUMNS = (
     "kind", "name", "a", "b", "verdict", "ratio", "low", "high", "always_low", "always_high", "pairs", "disturbed", "run_again",
     "spread", "margin", "alpha", "e_value", "within_margin", "metric", "seconds", "outputs_identical", "memory_ratio",
-    "bytes_ratio", "fit", "aa_verdict", "aa_ratio", "planted_verdict", "planted_ratio", "planted_factor",
+    "bytes_ratio", "fit", "aa_verdict", "aa_ratio", "planted_verdict", "planted_ratio", "planted_factor", "psnr_y_delta", "bd_rate",
+    "allocations_ratio", "instructions_ratio", "instructions_verdict", "predicted_gain_low", "predicted_gain_high", "predicted_hit",
 )  # fmt: skip
 
 
@@ -51,7 +54,8 @@ def markdown_text(result: Compared) -> str:
         blocks += [Note("interrupted: these are the pairs so far")]
     blocks += [Note(warning) for warning in result.warnings]
     if result.parts:
-        blocks += [Table(_COLUMNS, _rows(result))]
+        more = [column for column in BESIDE_COLUMNS if any(cell_of(column, part) for part in result.parts)]
+        blocks += [Table((*_COLUMNS, *map(Column, more)), _rows(result, more))]
     blocks += [Details("All of it", (Code(tuple(summary_lines(result))),))]
     return "\n\n".join([MARKER, f"### workbench compare: {_headline(result)}", *block_texts(blocks)]) + "\n"
 
@@ -70,10 +74,17 @@ def _code(text: str) -> str:
     return f"`{text}`" if "`" not in text else text
 
 
-def _rows(result: Compared) -> tuple[Row, ...]:
-    rows = [_row(f"{part.kind} {part.name}", result.word(part), part.verdict, part) for part in result.parts]
+def _rows(result: Compared, more: Sequence[str]) -> tuple[Row, ...]:
+    """A row a part; `more`: columns of what stands beside the time."""
+    rows = [
+        (
+            *_row(f"{part.kind} {part.name}", result.word(part), part.verdict, part),
+            *(cell_of(column, part) for column in more),
+        )
+        for part in result.parts
+    ]
     if result.overall is not None and len(result.clips) > 1:
-        rows.insert(0, _row("all clips", result.main.word, result.main))
+        rows.insert(0, (*_row("all clips", result.main.word, result.main), *("" for _ in more)))
     return tuple(rows)
 
 
@@ -129,5 +140,12 @@ def _flat(part: dict[str, Any]) -> dict[str, Any]:
         for name in ("aa", "planted")
         for field in ("verdict", "ratio")
     }
+    gains = part["predicted_gain"] or (None, None)
+    beside = {
+        "instructions_verdict": (part["instructions"] or {}).get("verdict"),
+        "predicted_gain_low": gains[0],
+        "predicted_gain_high": gains[1],
+        "predicted_hit": (part["prediction"] or {}).get("hit"),
+    }
     ends = {"low": low, "high": high, "always_low": always_low, "always_high": always_high}
-    return ends | controls | {"planted_factor": part["controls"]["factor"]}
+    return ends | controls | beside | {"planted_factor": part["controls"]["factor"]}
