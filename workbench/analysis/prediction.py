@@ -88,7 +88,7 @@ class Scored:
     @classmethod
     def from_entry(cls, entry: Mapping[str, Any]) -> Scored:
         """Out of the history. Raises KeyError, TypeError or ValueError for what is no such entry."""
-        foretold = Prediction(**{name: float(value) for name, value in entry["prediction"].items()})
+        foretold = Prediction(**{name: float(value) for name, value in dict(entry["prediction"]).items()})
         return cls(foretold, float(entry["measured"]), float(entry["standard_error"]))
 
 

@@ -66,7 +66,7 @@ def _is_of(function: str, path: str, source: str) -> bool:
     """Whether a frame's function is of the user's file: compiled from it, under the module's name, or interpreted."""
     file = source.rpartition(":")[0]
     stem = "".join(letter if letter.isalnum() else "_" for letter in file)
-    return f"user_kernels_{stem}" in function or path.endswith(file)
+    return f"user_kernels_{stem}" in f"{path} {function}" or path.endswith(file)
 
 
 def chosen(shares: Shares, changed: Sequence[str]) -> list[str]:
