@@ -1,16 +1,11 @@
 """Shares of an encode by slot, and the weights of a slot's cases, from stacks and calls that are made up."""
 
 import math
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from workbench.analysis.shares import Shares, case_weights, chosen, kinds_of, pair_spread, shares_of
-from workbench.commands.target import parse_target
-from workbench.comparing import predicting
-from workbench.instruments import calls, shares, stacks
 from workbench.record import Record
 
 WALK = "thread main;encode (encoder/stream.py:10);tile.walk.encode_tile (encoder/tile/walk.py:3)"
@@ -74,18 +69,3 @@ def test_the_spread_of_a_pair_is_that_of_neighbours() -> None:
 def test_kinds_of_a_slot_that_is_never_called() -> None:
     record = Record("calls", "kernel_calls", "count", {}, (), {"slots": {}})
     assert kinds_of(record, "satd") == ([], [])
-
-
-def test_shares_and_calls_of_a_real_encode(make_clip: Callable[..., Path], tmp_path: Path) -> None:
-    words = ("--kernels", "numpy", "--frames", "1", str(make_clip(16, 16, 1)))
-    subject = parse_target(words).encode("compare")
-    record = shares.measure(subject, tmp_path, stacks.build_environment(), 120.0, 0.5)
-    found = shares_of(record.data["groups"], {})
-    assert len(found.whole) == shares.GROUPS and max(found.whole) - min(found.whole) <= 1
-    assert sum(record.values) > 0.5 and 0.5 * sum(record.values) * shares.RATE_HZ < sum(found.whole)
-    assert 0 < sum(map(found.share, found.slots)) < 1
-    counted = calls.measure(subject, tmp_path, 120.0)
-    assert set(found.slots) <= set(counted.data["slots"])
-    slot = max(found.slots, key=found.share)
-    weights = predicting._weights(counted, slot)
-    assert sum(weights) == pytest.approx(sum(calls for _, calls in kinds_of(counted, slot)[1]))

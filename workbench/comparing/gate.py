@@ -316,4 +316,5 @@ def quality(
             if found.psnr_y is not None:
                 curve.append(RatePoint(found.bytes, found.psnr_y))
     rate = bd_rate(*curves)
-    return Quality(base, candidate, rate, "" if rate is not None else "their qualities do not overlap: no BD-rate")
+    why = "PSNR does not rise with the bytes, or the sides have none in common: no BD-rate"
+    return Quality(base, candidate, rate, "" if rate is not None else why)
