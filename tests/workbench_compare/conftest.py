@@ -38,18 +38,19 @@ def fake_home() -> Callable[..., Home]:
 
 @pytest.fixture
 def fake_encode(make_clip: Callable[..., Path], fake_home: Callable[..., Home]) -> Callable[..., Encode]:
-    """fake_encode(title, fault, options...) -> an encode of three small pictures by the stand-in."""
+    """fake_encode(title, fault, kernels, fields...) -> an encode of three small pictures by the stand-in; interpreted, because
+    it compiles anew in every process."""
     clip = make_clip(WIDTH, HEIGHT, FRAMES)
 
-    def make(title: str = "fake", fault: str = "", **fields: object) -> Encode:
-        arguments = (str(clip), "-o", OUTPUT, "--kernels", "numba", "--limit", str(FRAMES), "-q", "-y")
+    def make(title: str = "fake", fault: str = "", kernels: str = "numpy", **fields: object) -> Encode:
+        arguments = (str(clip), "-o", OUTPUT, "--kernels", kernels, "--limit", str(FRAMES), "-q", "-y")
         encode = Encode(
             title,
             ("encoder", *arguments),
             fake_home(fault),
             arguments=arguments,
-            kernels="numba",
-            compiled=True,
+            kernels=kernels,
+            compiled=kernels == "numba",
             frames=FRAMES,
         )
         return dataclasses.replace(encode, **fields)

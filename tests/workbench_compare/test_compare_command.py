@@ -1,6 +1,7 @@
 """`workbench compare` from the command line: bad input in one line, partial results kept, statuses."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -64,7 +65,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 
 
 def test_a_kernel_against_itself(run: Run, own_folders: Path) -> None:
-    words = ("numpy", "numpy", "--kernel", "sse", "--case", "4x4-*", "--seconds", 20, "--seed", 5)
+    words = ("numpy", "numpy", "--kernel", "sse", "--case", "4x4-*", "--seconds", 6, "--seed", 5)
     status, out, _ = run(*words, "--json", "found.json", "--out", "here")
     found = json.loads((own_folders / "found.json").read_text())
     assert {"schema", "verdict", "ratio", "interval", "pairs", "seconds", "outputs_identical", "predicted_gain"} <= set(
@@ -102,8 +103,10 @@ def clip(make_clip: Callable[..., Path], fake_encoder: Encoder) -> Path:
     return make_clip(80, 66, 3)
 
 
-def test_encodes_with_too_little_time_are_undecided(run: Run, clip: Path, own_folders: Path) -> None:
-    words = ("numba", "numba", "--clip", clip, "--seconds", 4, "--out", "here", "--json", "found.json")
+def test_encodes_with_too_little_time_are_undecided_and_of_threads_wall_time_is_compared(
+    run: Run, clip: Path, own_folders: Path
+) -> None:
+    words = ("numba", "numba", "--clip", clip, "--threads", 2, "--seconds", 2, "--out", "here", "--json", "found.json")
     status, out, err = run(*words)
     assert status == 3, err
     found = json.loads((own_folders / "found.json").read_text())
@@ -111,6 +114,12 @@ def test_encodes_with_too_little_time_are_undecided(run: Run, clip: Path, own_fo
     assert found["clips"][0]["name"] == "clip"
     said = "more pairs would" if found["pairs"] else "there was no time for a single pair: give more --seconds"
     assert "UNDECIDED" in out and said in out
+    [part] = parts_of(read_run(own_folders / "here").records)
+    assert found["clips"][0]["metric"] == part.metric == "wall" and part.about["threads"] == 2
+    assert all("--threads 2" in command for command in part.about["commands"])
+    pairs = [(block.samples["A"], block.samples["B"]) for block in part.blocks if block.counts]
+    assert found["clips"][0]["log_ratios"] == pytest.approx([math.log(b.wall_s / a.wall_s) for a, b in pairs])
+    assert not any("waited" in (block.disturbed or "") for block in part.blocks)  # for each other
 
 
 def test_other_streams_are_refused_unless_allowed(run: Run, clip: Path) -> None:
@@ -119,12 +128,12 @@ def test_other_streams_are_refused_unless_allowed(run: Run, clip: Path) -> None:
     from workbench import sides
 
     subprocess.run(make, check=True, env=os.environ | dict(sides.our_encoder().environment))
-    status, out, err = run("numba", other, "--clip", clip, "--seconds", 2)
+    status, out, err = run("numpy", other, "--clip", clip, "--seconds", 2)
     assert (status, out) == (4, "")
     assert "A shows 3 frames of 80x66, B 2 of 80x66" in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interruption_keeps_the_pairs_so_far(
     own_folders: Path, process_environment: dict[str, str], number: int
 ) -> None:
@@ -176,7 +185,7 @@ def test_doctor_says_what_the_machine_does(run: Run, own_folders: Path) -> None:
 def test_doctor_replays_recorded_noise(run: Run, own_folders: Path) -> None:
     import numpy as np
 
-    times = 0.07 * np.exp(0.01 * np.random.RandomState(1).standard_normal(400))
+    times = 0.07 * np.exp(0.01 * np.random.RandomState(1).standard_normal(250))
     (own_folders / "noise.json").write_text(json.dumps([[wall * 1.1, wall] for wall in times]))
     status, out, _ = run("--replay", "noise.json", verb="doctor")
     assert status == 0

@@ -79,6 +79,22 @@ def test_clips_are_judged_together_and_each_by_itself() -> None:
     assert len([line for line in summary_lines(found) if line.startswith("SLOWER")]) == 4
 
 
+def test_the_metric_says_which_time_is_compared() -> None:
+    one = part(0.0)
+    blocks = [
+        dataclasses.replace(
+            block,
+            samples={
+                side: dataclasses.replace(sample, wall_s=sample.wall_s * (1.1 if side == CANDIDATE else 1.0))
+                for side, sample in block.samples.items()
+            },
+        )
+        for block in one.blocks
+    ]
+    assert dataclasses.replace(one, blocks=tuple(blocks)).verdict.word == Word.SAME
+    assert dataclasses.replace(one, blocks=tuple(blocks), metric="wall").verdict.word == Word.SLOWER
+
+
 def test_a_screen_without_a_pair() -> None:
     for pairs in (0, 1):
         shown = summary_lines(compared(("a", "b"), [part(pairs=pairs)], interrupted=True))

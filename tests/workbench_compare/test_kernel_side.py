@@ -66,6 +66,12 @@ def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel_side, "PROCESSES", 1)
 
 
+@pytest.fixture
+def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enough for blocks of two sides with one home."""
+    monkeypatch.setattr(kernel_side, "PROCESSES", 2)
+
+
 def kernel(expression: str, slot: str = "sad", pattern: str = "[48]x[48]-r*") -> Kernel:
     return Kernel(expression, slot, pattern, home_of(None))
 
@@ -92,7 +98,15 @@ def test_a_planted_slowdown_and_twice_the_work_are_found(mine: Path) -> None:
     assert nobody_works()
 
 
-def test_of_an_interpreted_kernel_few_calls_are_enough() -> None:
+@pytest.mark.parametrize(
+    ("loops", "share", "exact"),
+    [(121, 0.01, 100), (6868, 0.01, 6900), (60, 0.01, 60), (121, 0.03, 133), (10, 0.03, 10), (1, 0.05, 1)],
+)
+def test_calls_of_which_the_slowdown_is_a_whole_number(loops: int, share: float, exact: int) -> None:
+    assert kernel_side._divisible(loops, share) == exact
+
+
+def test_of_an_interpreted_kernel_few_calls_are_enough(two_processes: None) -> None:
     with sides("python", "numpy", slot="sse", pattern="*") as both:
         both.tune(0.01, 0.05)
         timed, all_cases = both.cases
@@ -152,7 +166,7 @@ def test_other_cases_do_not_compare(one_process: None) -> None:
             both.tune(0.01, 0.05)
 
 
-def test_kernels_of_two_homes_have_processes_of_their_own() -> None:
+def test_kernels_of_two_homes_have_processes_of_their_own(two_processes: None) -> None:
     base, candidate = kernel("numpy"), kernel("numpy")
     object.__setattr__(candidate.home, "environment", dict(base.home.environment) | {"X": "1"})
     with KernelSides(base, candidate, None, 60.0, seed=1) as both:

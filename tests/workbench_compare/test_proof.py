@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from workbench import cli
-from workbench.analysis.proof import KERNEL, LOADED, PLANTED, SAME, Outcome, Try, proof, tries_of
+from workbench.analysis.proof import KERNEL, LOADED, PLANTED, PREDICTION, SAME, Outcome, Try, proof, tries_of
 from workbench.analysis.verdict import Word
 from workbench.comparing import proving
+from workbench.comparing.planting import Planted
 from workbench.pairs import Limits
 from workbench.record import read_run
 from workbench.report.proof_text import proof_lines
@@ -178,3 +179,39 @@ def test_busy_processes_end_with_their_block() -> None:
         assert Path(f"/proc/{number}/stat").read_text().split()[2] == "R"
     with pytest.raises(ProcessLookupError):
         os.kill(number, 0)
+
+
+# --- predictions ------------------------------------------------------------------------------------------------------
+
+
+def test_a_prediction_is_held_against_what_was_measured() -> None:
+    outcomes = {PLANTED: Outcome(Word.SLOWER, 20, 9.0, 1.04)}
+    tries = [
+        Try(PREDICTION, at, 1, outcomes, 0.0, 0, 21, 0.5, predicted=(1.03, 1.05) if at < 17 else (1.05, 1.06))
+        for at in range(20)
+    ]
+    [row] = proof([*tries, Try(PREDICTION, 20, 1, outcomes, 0.0, 0, 21, 0.5, about="no sample")]).rows
+    assert (row.hits, row.of, row.met) == (17, 20, True)
+    assert tries_of([tries[0].record()]) == [tries[0]]
+
+
+@pytest.mark.parametrize("by_size", [True, False])
+def test_a_planted_kernel_does_what_the_kernel_does(tmp_path: Path, by_size: bool) -> None:
+    from encoder.kernels.check import check_slot
+    from encoder.kernels.load import load_kernels
+
+    expression = Planted("variance", 20, by_size).write(tmp_path, "numba")
+    loaded = load_kernels(expression)
+    assert not loaded.interpreted and loaded.origins["variance"].endswith(":slower")
+    assert not check_slot("variance", loaded.kernels.variance, load_kernels("numba").kernels.variance)
+    text = (tmp_path / f"variance_20{'_by_size' if by_size else ''}.py").read_text()
+    assert ("w * h * 20" in text) == by_size
+
+
+def test_every_slot_that_is_slowed_can_be(tmp_path: Path) -> None:
+    for slot in proving.PLANTED_SLOTS:
+        compile(
+            Path(Planted(slot, 10, True).write(tmp_path, "numba").partition("=")[2].rpartition(":")[0]).read_text(),
+            slot,
+            "exec",
+        )

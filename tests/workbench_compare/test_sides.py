@@ -1,6 +1,8 @@
 """The words for a side, and the revisions behind rev:."""
 
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,44 @@ def test_old_revisions_are_dropped(repository: Path, monkeypatch: pytest.MonkeyP
     one = revisions.prepare("one")
     head = revisions.prepare("HEAD")
     assert head.folder.is_dir() and not one.folder.exists()
+
+
+def wheel(folder: Path, version: str) -> Path:
+    """A package that is nowhere else, to be installed without a network."""
+    info = f"only_here-{version}.dist-info"
+    path = folder / f"only_here-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("only_here.py", f"VERSION = {version!r}\n")
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: only-here\nVersion: {version}\n")
+        file.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        file.writestr(f"{info}/RECORD", "")
+    return path
+
+
+@pytest.mark.slow
+def test_a_revision_with_other_dependencies_has_an_environment_of_its_own(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    for version in ("1.0", "2.0"):
+        wheel(tmp_path, version)
+    (repository / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = ["only-here<2"]\n')
+    (repository / "encoder" / "__init__.py").write_text("from only_here import VERSION as WHICH\n")
+    commit(repository)
+    head, one = revisions.prepare("HEAD"), revisions.prepare("one")
+    assert which(head) == "1.0" and which(one) == "1"
+    assert head.python != sys.executable == one.python and head.folder in Path(head.python).parents
+    made = Path(head.python).stat().st_mtime_ns
+    assert revisions.prepare("HEAD") == head and Path(head.python).stat().st_mtime_ns == made  # kept
+    (repository / "pyproject.toml").write_text('[project]\nname = "x"\ndependencies = ["only-here>2"]\n')
+    with pytest.raises(EnvironmentFault, match="rev:WORKTREE: the packages that it needs cannot be installed") as fault:
+        revisions.prepare("WORKTREE")
+    assert "\n" not in str(fault.value) and "only-here>2" in str(fault.value)
+    assert len(list(head.folder.parent.glob("*/venv"))) == 1  # no half of one is left
 
 
 def test_what_is_no_revision(repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

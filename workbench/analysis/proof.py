@@ -16,12 +16,13 @@ from workbench.record import Record
 from workbench.stats import Interval, median
 
 INSTRUMENT, METRIC = "proof", "try"
-KERNEL, COPY, ENCODE, LOADED = "kernel", "copy", "encode", "loaded"
+KERNEL, COPY, ENCODE, LOADED, PREDICTION = "kernel", "copy", "encode", "loaded", "prediction"
 KINDS: Mapping[str, tuple[str, int]] = {
     KERNEL: ("a kernel against itself and a planted slowdown", 200),
     COPY: ("a kernel against its copy, which is compiled to another place in memory", 200),
     ENCODE: ("an encode of a second against itself and a planted slowdown", 50),
     LOADED: ("the same, with a busy process beside it for each processor", 50),
+    PREDICTION: ("an encode with work planted in one of its kernels, predicted before it is measured", 20),
 }
 """What each kind of try is, and how many there are by default."""
 SAME, PLANTED = "same", "planted"
@@ -43,6 +44,7 @@ class Try:
 
     outcomes   SAME: of A and what is the same; PLANTED: of A and what is slower by `planted`, a share; not of copies
     disturbed  blocks that were, of `blocks`
+    predicted  of a prediction, the interval of the ratio, None where none could be made: `about` says why, or what was planted
     """
 
     kind: str
@@ -53,6 +55,8 @@ class Try:
     disturbed: int
     blocks: int
     load_average: float
+    predicted: tuple[float, float] | None = None
+    about: str = ""
 
     def record(self) -> Record:
         """The try as a line of the notebook; the values are the ratios that it found."""
@@ -67,6 +71,7 @@ def tries_of(records: Sequence[Record]) -> list[Try]:
         if (record.instrument, record.metric) != (INSTRUMENT, METRIC):
             continue
         fields = dict(record.data)
+        fields["predicted"] = tuple(fields["predicted"]) if fields["predicted"] else None
         outcomes = {name: Outcome(**one) for name, one in fields.pop("outcomes").items()}
         found.append(Try(**fields, outcomes={name: _typed(one) for name, one in outcomes.items()}))
     return found
@@ -97,6 +102,14 @@ def _said(name: str, *words: Word) -> Callable[[Try], tuple[int, int]]:
     return lambda one: (int(one.outcomes[name].word in words), 1) if name in one.outcomes else (0, 0)
 
 
+def _foretold(one: Try) -> tuple[int, int]:
+    """Whether what was measured lies in what was predicted."""
+    ratio = one.outcomes[PLANTED].ratio if PLANTED in one.outcomes else None
+    if one.predicted is None or ratio is None:
+        return 0, 0
+    return int(one.predicted[0] <= ratio <= one.predicted[1]), 1
+
+
 _ANY = (Word.FASTER, Word.SLOWER)
 GOALS = (
     Goal((KERNEL,), "a kernel against itself: FASTER or SLOWER, which is false", 5 / 200, False, 200, _said(SAME, *_ANY)),
@@ -106,6 +119,7 @@ GOALS = (
     Goal((ENCODE,), "an encode against itself: FASTER or SLOWER, which is false", 5 / 200, False, 50, _said(SAME, *_ANY)),
     Goal((LOADED,), "beside busy processes, an encode against itself: FASTER or SLOWER", 0.0, False, 50, _said(SAME, *_ANY)),
     Goal((LOADED,), "beside busy processes: runs that are flagged", 0.9, True, 50, lambda one: (one.disturbed, one.blocks)),
+    Goal((PREDICTION,), "a slower kernel: the whole encode lies in the predicted 90 % interval", 17 / 20, True, 20, _foretold),
     Goal((KERNEL, ENCODE, LOADED), "what is planted, called FASTER", 0.0, False, 500, _said(PLANTED, Word.FASTER)),
 )  # fmt: skip
 

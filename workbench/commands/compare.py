@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -388,6 +389,8 @@ def _check_kernels(pair: Sequence[Kernel], options: Options, display: Display) -
     from workbench.instruments import micro
 
     for kernel in dict.fromkeys(pair):
+        if kernel.home.python != sys.executable:  # it has other packages than the check needs
+            continue
         display.step(f"check {kernel}")
         [checked] = micro.check(kernel.kernels, [kernel.slot], 0, dict(kernel.home.environment), options.timeout_s)
         if checked.differences and not options.allow_different:

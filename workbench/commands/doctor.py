@@ -34,7 +34,13 @@ if TYPE_CHECKING:
 SCHEMA = 1
 _SLOT = "satd"
 _SETS = "numba"
-_PROVED = ("kernel", "copy", "encode", "loaded")  # the kinds of analysis/proof.py, which --help need not load
+_PROVED = (
+    "kernel",
+    "copy",
+    "encode",
+    "loaded",
+    "prediction",
+)  # the kinds of analysis/proof.py, which --help need not load
 _WITHIN = 40  # pairs
 _EFFECT_OF_40_PAIRS = 0.75
 _TIMEOUT_S = 600.0
@@ -92,8 +98,10 @@ def doctor(
 
     Reports the machine (governor, frequency, load, pressure, steal), then compares A with itself and with a planted slowdown, of a
     kernel and of an encode. --replay tries the verdicts, and those that are usual, on recorded noise: whatever labels
-    are laid on it, the truth is no difference. --prove repeats what is promised of kernels (kernel: a slowdown of 1 % found within
-    10 s, false verdicts at most 5 of 200), their copies (copy) and encodes (encode; loaded: beside busy processes).
+    are laid on it, the truth is no difference.
+
+    --prove repeats what is promised: of kernels (kernel: a slowdown of 1 % found within 10 s, false verdicts at most 5 of 200), of
+    their copies (copy), of encodes (encode; loaded: beside busy processes), of predictions (prediction: 17 of 20 come true).
 
     \b
     Exit status: 0 fit, 2 usage or bad input, 3 too few pairs or tries to tell, 5 not fit or the encoder died; 130 interrupted.

@@ -21,6 +21,7 @@ from workbench.record import RECORDS_NAME, Run, RunWriter, read_run
 if TYPE_CHECKING:
     from workbench.analysis.proof import Try
     from workbench.sides import Encode
+    from workbench.subject import Subject
 
 TABLE_NAME, JSON_NAME = "proof.md", "proof.json"
 VERB = "doctor"
@@ -136,27 +137,36 @@ def _make(campaign: Campaign, writer: RunWriter, seed: int, display: Display) ->
 
 
 def _tries(kind: str, numbers: Sequence[int], campaign: Campaign, seed: int, display: Display) -> Iterator[Try]:
-    from workbench.analysis.proof import COPY, KERNEL, LOADED
-    from workbench.comparing.proving import copy_tries, encode_tries, kernel_tries
+    from workbench.analysis.proof import COPY, KERNEL, LOADED, PREDICTION
+    from workbench.comparing.proving import copy_tries, encode_tries, kernel_tries, prediction_tries
     from workbench.sides import Kernel, home_of
 
     if kind in (KERNEL, COPY):
         kernel = Kernel(campaign.kernels, campaign.slot, home=home_of(None))
         make = kernel_tries if kind == KERNEL else copy_tries
         return make(kernel, numbers, seed, campaign.core, _TIMEOUT_S)
-    return encode_tries(_second_of(campaign, display), numbers, seed, _TIMEOUT_S, kind == LOADED)
+    subject = _second_of(campaign)
+    if kind == PREDICTION:
+        return prediction_tries(subject, numbers, seed, campaign.core, _TIMEOUT_S, display.now)
+    return encode_tries(_compiled(subject, display), numbers, seed, _TIMEOUT_S, kind == LOADED)
 
 
-def _second_of(campaign: Campaign, display: Display) -> Encode:
-    """The encode of a second of the clip; what it needs is compiled."""
+def _second_of(campaign: Campaign) -> Subject:
+    """The encode of a second of the clip."""
     from workbench.commands.compare import first_clip
     from workbench.commands.target import parse_target
-    from workbench.instruments.encode_side import warm_up
-    from workbench.sides import encode_of, parse_side
 
     name = campaign.clip if campaign.clip is not None else first_clip(campaign.corpus)
     words = ("--corpus", str(campaign.corpus), "--kernels", campaign.kernels, "--frames", str(_SECOND), name)
-    encode = encode_of(parse_side(campaign.kernels), parse_target(words).encode(VERB), None, campaign.kernels)
+    return parse_target(words).encode(VERB)
+
+
+def _compiled(subject: Subject, display: Display) -> Encode:
+    """The encode as a side of a comparison; what it needs is compiled."""
+    from workbench.instruments.encode_side import warm_up
+    from workbench.sides import encode_of, parse_side
+
+    encode = encode_of(parse_side(subject.kernels), subject, None, subject.kernels)
     display.step("compiled code; the first time, it is made")
     warm_up(encode)
     return encode

@@ -23,19 +23,26 @@ from tempfile import TemporaryDirectory
 
 from workbench import machine
 from workbench.analysis import proof
+from workbench.analysis.prediction import Foreseen
 from workbench.analysis.proof import Outcome, Try
 from workbench.analysis.verdict import Word, decide
-from workbench.comparing.measure import ENCODE_MARGIN, KERNEL_MARGIN
+from workbench.comparing.measure import ENCODE_MARGIN, KERNEL_MARGIN, Settings
+from workbench.comparing.planting import Planted
+from workbench.comparing.predicting import Tell, foresee
 from workbench.errors import InputError
-from workbench.instruments.encode_side import EncodeSides
+from workbench.instruments.encode_side import EncodeSides, warm_up
 from workbench.instruments.kernel_side import RUN_S, KernelSides
 from workbench.meters import disturbance
 from workbench.pairs import BASE, CANDIDATE, PLANTED, TWIN, Block, Limits, Run, blocks, log_ratios
-from workbench.sides import Encode, Kernel
+from workbench.sides import Encode, Kernel, encode_of, parse_side
 from workbench.stats import hodges_lehmann
+from workbench.subject import Subject
 
 KERNEL_SLOWER, ENCODE_SLOWER = 0.01, 0.05
 KERNEL_LIMITS, ENCODE_LIMITS = Limits(40, 10.0), Limits(60, 60.0)
+PREDICTED_LIMITS = Limits(20, 60.0)
+PLANTED_SLOTS = ("satd", "sad_x4", "sse", "mc_put", "inverse_transform_add", "residual", "cdef_filter", "mc_prep")
+TURNS = (10, 20, 40, 80)
 CREW = 10
 _BUSY = Path(__file__).parents[1] / "instruments" / "inside" / "busy.py"
 _AS_PLANNED = 0.2  # share of the slowdown by which what can be planted may miss it
@@ -104,6 +111,43 @@ def encode_tries(encode: Encode, numbers: Sequence[int], seed: int, timeout_s: f
                 )
 
 
+def prediction_tries(
+    subject: Subject, numbers: Sequence[int], seed: int, core: int | None, timeout_s: float, tell: Tell
+) -> Iterator[Try]:
+    """The whole encode predicted, then measured, with work planted in one slot after the other. Raises as EncodeSides does."""
+    with TemporaryDirectory(prefix="workbench-") as folder:
+        for number in numbers:
+            chance = random.Random(_seed(seed, number))
+            planted = Planted(PLANTED_SLOTS[number % len(PLANTED_SLOTS)], chance.choice(TURNS), chance.random() < 0.5)
+            kernels = planted.write(Path(folder), subject.kernels)
+            about = (
+                f"{planted.turns} turns{' for 16 samples' if planted.by_size else ''} in each call of {planted.slot}"
+            )
+            tell(about)
+            yield _predicted(subject, kernels, number, chance.randrange(2**31), core, timeout_s, tell, about)
+
+
+def _predicted(
+    subject: Subject, kernels: str, number: int, seed: int, core: int | None, timeout_s: float, tell: Tell, about: str
+) -> Try:
+    base, candidate = (
+        encode_of(parse_side(text), replace(subject, kernels=text), None, text) for text in (subject.kernels, kernels)
+    )
+    settings = Settings(PREDICTED_LIMITS, ENCODE_MARGIN, timeout_s, stop_early=False, core=core, seed=seed)
+    for encode in (base, candidate):
+        warm_up(encode)
+    foreseen = Foreseen.from_record(foresee(subject, base, candidate, settings, tell))
+    told = foreseen.prediction
+    tell(f"the whole encode, {about}")
+    with (
+        TemporaryDirectory(prefix="workbench-") as folder,
+        EncodeSides(base, candidate, Path(folder), timeout_s, ENCODE_SLOWER, seed) as sides,
+    ):
+        tried = _Tried(proof.PREDICTION, {CANDIDATE: proof.PLANTED}, ENCODE_MARGIN, 0.0, stops=False)
+        found = tried.run(sides.run, (BASE, CANDIDATE), PREDICTED_LIMITS, number, seed)
+    return replace(found, predicted=(told.low, told.high) if told else None, about=about if told else foreseen.why)
+
+
 def _crews(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     for at in range(0, len(numbers), CREW):
         yield numbers[at : at + CREW]
@@ -130,9 +174,9 @@ def busy_processes(count: int) -> Iterator[list[int]]:
 class _Tried:
     """A try under way: against each known side, what is said at the first block at which `workbench compare` may stop."""
 
-    def __init__(self, kind: str, known: dict[str, str], margin: float, planted: float) -> None:
-        """`known`: sides that are compared with A, and what they are called in the try."""
-        self._kind, self._known, self._margin, self._planted = kind, known, margin, planted
+    def __init__(self, kind: str, known: dict[str, str], margin: float, planted: float, stops: bool = True) -> None:
+        """`known`: sides that are compared with A, and what they are called in the try; `stops`: when all are decided."""
+        self._kind, self._known, self._margin, self._planted, self._stops = kind, known, margin, planted, stops
         self._said: dict[str, Outcome] = {}
         self._began = time.monotonic()
 
@@ -154,6 +198,8 @@ class _Tried:
         )
 
     def _is_decided(self, so_far: Sequence[Block]) -> bool:
+        if not self._stops:
+            return False
         for side, name in self._known.items():
             if name not in self._said and (said := self._outcome(so_far, side)).word != Word.UNDECIDED:
                 self._said[name] = said
