@@ -53,6 +53,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         (("numba", "numba", "--clip", "nothere.y4m"), 2, "nothere.y4m"),
         (("--a", "--speed 99", "--b", "", "--clip", "nothere.y4m"), 2, "99"),
         (("--a", "'", "--b", ""), 2, "no corpus"),
+        (("numba", "numba", "--json", "nofolder/found.json"), 2, "there is no folder nofolder"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(
@@ -182,6 +183,26 @@ def test_doctor_says_what_the_machine_does(run: Run, own_folders: Path) -> None:
     assert not (own_folders / "reports").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--kernel", "nope"), "no such slot"),
+        (("--pairs", 9), "not in the range"),
+        (("--tries", 3), "--tries: is for --prove"),
+        (("--only", "encode"), "no corpus at corpus"),
+        (("--only", "encode", "--clip", "nothere.y4m"), "nothere.y4m"),
+        (("--json", "nofolder/doctor.json"), "there is no folder nofolder"),
+        (("--replay", "nothere.json"), "nothere.json"),
+    ],
+)
+def test_doctor_refuses_bad_input_in_one_line(
+    run: Run, words: tuple[object, ...], said: str, own_folders: Path
+) -> None:
+    status, out, err = run(*words, verb="doctor")
+    assert (status, out) == (2, "") and said in err and err.count("\n") == 1
+    assert not (own_folders / "reports").exists()
+
+
 def test_doctor_replays_recorded_noise(run: Run, own_folders: Path) -> None:
     import numpy as np
 
@@ -190,4 +211,3 @@ def test_doctor_replays_recorded_noise(run: Run, own_folders: Path) -> None:
     status, out, _ = run("--replay", "noise.json", verb="doctor")
     assert status == 0
     assert "ours" in out and "Welch" in out and "Mann-Whitney" in out
-    assert run("--replay", "nothere.json", verb="doctor")[0] == 2

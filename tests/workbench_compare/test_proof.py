@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from workbench import cli
-from workbench.analysis.proof import KERNEL, LOADED, PLANTED, PREDICTION, SAME, Outcome, Try, proof, tries_of
-from workbench.analysis.verdict import Word
+from workbench.analysis.proof import KERNEL, KINDS, LOADED, PLANTED, PREDICTION, SAME, Outcome, Try, proof, tries_of
+from workbench.analysis.verdict import Word, least_pairs
+from workbench.commands import doctor
 from workbench.comparing import proving
 from workbench.comparing.planting import Planted
 from workbench.pairs import Limits
@@ -51,6 +52,10 @@ def test_goals_beside_busy_processes() -> None:
     found = proof([tried(at, kind=LOADED, disturbed=9) for at in range(50)])
     assert [(row.hits, row.of, row.met) for row in found.rows] == [(0, 50, True), (450, 500, True), (0, 50, None)]
     assert proof([tried(at, kind=LOADED, disturbed=8) for at in range(50)]).rows[1].met is False
+
+
+def test_what_the_command_line_says_is_what_the_analysis_has() -> None:
+    assert tuple(KINDS) == doctor._PROVED and least_pairs() == doctor._FEWEST
 
 
 def test_a_try_is_what_its_record_says() -> None:

@@ -21,6 +21,7 @@ from workbench.commands.common import (
     command_line,
     new_folder,
     output_options,
+    require_json_place,
     terminated_as_interrupted,
 )
 from workbench.errors import EnvironmentFault, InputError, OutputsDifferError, WorkbenchError
@@ -192,8 +193,7 @@ def compare(
     _refuse_too_few(options)
     _require_counter(base, options)
     files = {name: rest[name] for name in FILES if rest[name] is not None}
-    if json_path is not None:
-        refuse_existing(json_path, force)
+    require_json_place(json_path, force)
     if base.kind == Kind.STORED:
         if files:
             raise InputError(f"--{next(iter(files))}: is for what is measured now; of stored runs there is --json")

@@ -19,12 +19,13 @@ from workbench.commands.common import (
     command_line,
     new_folder,
     output_options,
+    require_json_place,
     terminated_as_interrupted,
 )
 from workbench.commands.compare import UNFIT_STATUS, Told
 from workbench.commands.proving import Campaign, prove
 from workbench.errors import InputError
-from workbench.files import refuse_existing, write_text
+from workbench.files import write_text
 from workbench.pairs import BASE, CANDIDATE
 from workbench.record import RunWriter, read_run
 
@@ -41,6 +42,7 @@ _PROVED = (
     "loaded",
     "prediction",
 )  # the kinds of analysis/proof.py, which --help need not load
+_FEWEST = 10  # pairs: less can decide nothing (analysis/forecast.py: least_pairs)
 _WITHIN = 40  # pairs
 _EFFECT_OF_40_PAIRS = 0.75
 _TIMEOUT_S = 600.0
@@ -63,7 +65,9 @@ _TIMEOUT_S = 600.0
     multiple=True,
     help="Look at this alone; may be repeated.  [default: all]",
 )
-@click.option("--pairs", type=click.IntRange(6, 1000), default=20, show_default=True, metavar="N", help="Of each.")
+@click.option(
+    "--pairs", type=click.IntRange(_FEWEST, 1000), default=20, show_default=True, metavar="N", help="Of each."
+)
 @click.option(
     "--seconds", type=click.FloatRange(1, 3600), default=40.0, show_default=True, metavar="S", help="At most, for each."
 )
@@ -106,8 +110,7 @@ def doctor(
     \b
     Exit status: 0 fit, 2 usage or bad input, 3 too few pairs or tries to tell, 5 not fit or the encoder died; 130 interrupted.
     """
-    if json_path is not None:
-        refuse_existing(json_path, force)
+    require_json_place(json_path, force)
     if replayed is not None:
         _replay(replayed, json_path, quiet)
         return
