@@ -229,7 +229,7 @@ def test_costs_that_cannot_be_known_are_a_warning(
     encode = copying(subject, 1)
     settings = Settings(ENCODE_LIMITS, 0.02, 60.0)
     measure_clip(
-        sides(subject, encode, encode), Looks(), settings, writer, lambda said: None, lambda taken: None, warnings
+        sides(subject, encode, encode), Looks(), settings, writer, lambda *said: None, lambda taken: None, warnings
     )
     assert warnings == ["allocations of clip are not known: no such thing"]
     [record] = read_run(tmp_path / "run").records

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Protocol
 
 from workbench.analysis.beside import Allocations, Instructions, Score, Worth, record_of, score_of
 from workbench.analysis.compared import ENCODE, Part
@@ -16,8 +17,12 @@ from workbench.comparing.measure import Settings, Tell, measure_encode
 from workbench.errors import EnvironmentFault, InputError, SubjectError
 from workbench.record import RunWriter
 
-Step = Callable[[str], None]
-"""Is told what is done next."""
+
+class Step(Protocol):
+    """Is told what is done next, and how many ticks it has at most."""
+
+    def __call__(self, title: str, total: int | None = None, /) -> None:
+        """A step begins."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ def measure_clip(
         record = predicting.foresee(subject, *sides.encodes, settings, step)
         writer.write(record)
         foreseen = Foreseen.from_record(record)
-    step(f"encode {subject.clip}")
+    step(f"encode {subject.clip}", settings.limits.pairs)
     with TemporaryDirectory(prefix="workbench-") as scratch:
         part = measure_encode(
             subject.clip, *sides.encodes, Path(scratch), settings, writer, tell, looks.may_differ, subject.threads
