@@ -60,7 +60,7 @@ def proof_markdown(found: Proof, run: Mapping[str, Any], done: bool) -> str:
         subtitle="Comparisons whose truth is known, by the rules of `workbench compare`.",
         facts=(
             f"{machine['cpu']}, {machine['cores']} processors",
-            f"kernel {about['kernel']}, encode {about['clip'] or 'none'}",
+            f"kernel {about['kernel']}, encode {about['clip'] or 'the first clip of the corpus'}",
             str(run["started"]),
         ),
         sections=(
@@ -73,8 +73,8 @@ def proof_markdown(found: Proof, run: Mapping[str, Any], done: bool) -> str:
 
 
 _HOW = (
-    "A try ends when all its sides are decided, or at the limits. Pairs and seconds are those at which a side was decided; in "
-    "seconds is the time of the other sides that go along, not that of starting processes, which are kept over ten tries."
+    "A try ends when all its sides are decided, or at the limits. Pairs and seconds are those at which a side was decided. "
+    "Seconds include the other sides that go along; they leave out the starting of processes, which are kept over ten tries."
 )
 
 
