@@ -45,7 +45,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder that has been read: its header, its records, and its end line (None when the run was killed)."""
+    """A run folder that has been read: its header, its records, and its end line (None when the run was killed). A run that was
+    gone on with has an end line in between, too."""
 
     header: Mapping[str, Any]
     records: tuple[Record, ...]
@@ -99,6 +100,20 @@ class RunWriter:
         if self._path.exists():
             raise InputError(f"{folder}: holds records already; choose another folder with --out")
 
+    @classmethod
+    def going_on(cls, run: Run) -> RunWriter:
+        """Append to a run that was read. Half a last line, which a killed one may have left, goes. Raises EnvironmentFault when
+        that cannot be done."""
+        writer = cls.__new__(cls)
+        writer.folder, writer._path, writer._header = run.folder, run.folder / RECORDS_NAME, dict(run.header)
+        writer._began, writer.has_begun = time.monotonic(), True
+        try:
+            with writer._path.open("r+b") as file:
+                file.truncate(file.read().rfind(b"\n") + 1)
+        except OSError as error:
+            raise EnvironmentFault(f"{writer._path}: cannot be written: {error.strerror or error}") from error
+        return writer
+
     def write(self, *records: Record) -> None:
         """Append the records. Raises EnvironmentFault when they cannot be written."""
         for record in records:
@@ -136,7 +151,7 @@ def read_run(folder: Path | str) -> Run:
     records = tuple(
         _record(path, number, entry) for number, entry in enumerate(entries, 1) if entry.get("kind") == "record"
     )
-    end = next((entry for entry in entries if entry.get("kind") == "end"), None)
+    end = entries[-1] if entries[-1].get("kind") == "end" else None
     return Run(entries[0], records, end, folder)
 
 

@@ -5,4 +5,4 @@ Modules here are imported to print the help, so what is heavy (numba, matplotlib
 functions.
 """
 
-VERBS = ("profile", "corpus", "kernels", "flame", "trace", "memory", "counts", "report")
+VERBS = ("profile", "compare", "doctor", "corpus", "kernels", "flame", "trace", "memory", "counts", "report")

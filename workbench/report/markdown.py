@@ -31,11 +31,12 @@ def markdown(document: Document) -> str:
     parts = [f"# {_literal(document.title)}", _literal(document.subtitle)]
     parts.append(_literal(" · ".join(document.facts)))
     for section in document.sections:
-        parts += [f"## {section.title}", *_blocks(section.blocks)]
+        parts += [f"## {section.title}", *block_texts(section.blocks)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _blocks(blocks: Iterable[Block]) -> list[str]:
+def block_texts(blocks: Iterable[Block]) -> list[str]:
+    """Each block by itself, for a page that is not a whole document."""
     return [_block(block) for block in blocks]
 
 
@@ -63,7 +64,7 @@ def _block(block: Block) -> str:
                 f"- **{f.value}** {f.title}{f' ({_literal(f.detail)})' if f.detail else ''}" for f in figures
             )
         case Details(summary, inner):
-            return "\n\n".join([f"<details><summary>{_literal(summary)}</summary>", *_blocks(inner), "</details>"])
+            return "\n\n".join([f"<details><summary>{_literal(summary)}</summary>", *block_texts(inner), "</details>"])
 
 
 def _listing(listing: Listing) -> str:
