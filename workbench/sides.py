@@ -19,7 +19,7 @@ from pathlib import Path
 from workbench.errors import EnvironmentFault, InputError
 from workbench.record import RECORDS_NAME
 from workbench.revisions import Revision
-from workbench.subject import Encoder, Subject, our_encoder
+from workbench.subject import Encoder, Subject, is_compiled, our_encoder
 
 OUTPUT = "\0output"
 """Stands for the stream's file in the words of a command line."""
@@ -154,18 +154,9 @@ def encode_of(side: Named, subject: Subject, revision: Revision | None, title: s
         whole=whole,
         arguments=subject.arguments(Path(OUTPUT)),
         kernels=subject.kernels,
-        compiled=_is_compiled(subject.kernels),
+        compiled=is_compiled(subject.kernels),
         frames=subject.frames,
     )
-
-
-def _is_compiled(kernels: str) -> bool:
-    """Whether the walk of a kernel set is compiled: all of it is, overrides included."""
-    from encoder.kernels.load import COMPILED_SETS
-
-    base, *overrides = kernels.split(",")
-    sources = [base, *(override.partition("=")[2] for override in overrides)]
-    return all(source in COMPILED_SETS or ".py" in source for source in sources)
 
 
 def describe(encode: Encode, stream: str) -> str:

@@ -162,3 +162,12 @@ class Subject:
     def change(self, **fields: Any) -> Subject:
         """The same with other fields."""
         return dataclasses.replace(self, **fields)
+
+
+def is_compiled(kernels: str) -> bool:
+    """Whether the walk of a kernel set is compiled: all of the set is, overrides included."""
+    from encoder.kernels.load import STAND_INS
+
+    base, *overrides = kernels.split(",")
+    sources = [base, *(override.partition("=")[2] for override in overrides)]
+    return all(source in STAND_INS or ".py" in source for source in sources)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -25,16 +25,13 @@ from workbench.commands.target import PROGRAM_MARK, Target, parse_target, target
 from workbench.errors import EnvironmentFault, InputError
 from workbench.files import scratch_folder, write_text
 from workbench.record import RECORDS_NAME, Record, Run, RunWriter, read_run
-
-if TYPE_CHECKING:
-    from workbench.subject import Subject
+from workbench.subject import Subject, is_compiled
 
 SCHEMA = 1
 INSTRUCTIONS, CALLS, HARDWARE = KINDS = ("instructions", "calls", "hardware")
 DEFAULT_FRAMES = 17  # a key frame and the longest mini-GOP; under callgrind a frame takes fifty times as long
 DEFAULT_RUNS = 2
 _INTERPRETED_FRAMES = 3
-_COMPILED_SETS = ("numba",)
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ def remake(folder: Path, quiet: bool) -> dict[str, Any]:
 def _kinds(target: Target, only: Sequence[str]) -> tuple[str, ...]:
     """What is to be counted. Raises InputError for what cannot be counted of a program."""
     if target.subject is not None:
-        if not only and not _is_compiled(target.subject.kernels):
+        if not only and not is_compiled(target.subject.kernels):
             return (CALLS,)  # an interpreted walk under callgrind takes hours, and has no compiled functions
         return tuple(only) or KINDS
     if unusual := [kind for kind in only if kind != INSTRUCTIONS]:
@@ -127,18 +124,11 @@ def _kinds(target: Target, only: Sequence[str]) -> tuple[str, ...]:
     return (INSTRUCTIONS,)
 
 
-def _is_compiled(kernels: str) -> bool:
-    """Whether the walk of a kernel set is compiled: all of it is, overrides included."""
-    base, *overrides = kernels.split(",")
-    sources = [base, *(override.partition("=")[2] for override in overrides)]
-    return all(source in _COMPILED_SETS or ".py" in source for source in sources)
-
-
 def _with_frames(target: Target) -> Target:
     """The target with as many frames as this verb takes where the user has not said how many."""
     if target.subject is None or "--frames" in target.words:
         return target
-    most = DEFAULT_FRAMES if _is_compiled(target.subject.kernels) else _INTERPRETED_FRAMES
+    most = DEFAULT_FRAMES if is_compiled(target.subject.kernels) else _INTERPRETED_FRAMES
     return dataclasses.replace(target, subject=target.subject.change(frames=min(target.subject.frames, most)))
 
 

@@ -21,11 +21,11 @@ from workbench.commands.target import PROGRAM_MARK, Target, parse_target, target
 from workbench.errors import EnvironmentFault, InputError, WorkbenchError
 from workbench.files import refuse_existing, scratch_folder, write_text
 from workbench.record import RECORDS_NAME
+from workbench.subject import Subject, is_compiled
 
 if TYPE_CHECKING:
     from workbench.analysis.memory_sides import Side, Sides
     from workbench.record import Record, Run, RunWriter
-    from workbench.subject import Subject
 
 EXCEEDED_STATUS = 1
 WARM_UP = 17  # packets: a key frame and the first mini-GOP
@@ -34,7 +34,6 @@ INTERPRETED_FRAMES = 3  # of a set that takes seconds for a superblock
 SWEEP_PARTS = ((1, 4), (1, 2), (3, 4), (1, 1))  # of width and height
 SWEEP_THREADS = (1, 2, 4, 8)
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[KMGT]?)(?P<kind>i?B)?", re.IGNORECASE)
-_COMPILED_SETS = ("numba",)
 _NO_MEMRAY = "memray is not installed: allocations are not counted; run: pip install memray"
 _PAGE = "memory.html"
 
@@ -264,7 +263,7 @@ def _measure_encode(bench: Bench, side: int, target: Target, subject: Subject) -
     from workbench.instruments import memory as instrument
     from workbench.instruments.stacks import build_environment
 
-    compiled, timeout_s = _is_compiled(subject.kernels), target.timeout_s
+    compiled, timeout_s = is_compiled(subject.kernels), target.timeout_s
     warm_up, frames = _steady_frames(target, subject, compiled)
     bench.display.step(f"compile kernels {subject.kernels} (kept in the cache)", 1)
     warm(subject.encoder, subject.kernels, timeout_s)
@@ -286,13 +285,6 @@ def _measure_encode(bench: Bench, side: int, target: Target, subject: Subject) -
     if compiled:
         inside = partial(instrument.measure_kernels, long, environment=build_environment(), **length)
         bench.write(side, *bench.step("allocations of compiled code", inside))
-
-
-def _is_compiled(kernels: str) -> bool:
-    """Whether the walk of a kernel set is compiled: all of it is, overrides included."""
-    base, *overrides = kernels.split(",")
-    sources = [base, *(override.partition("=")[2] for override in overrides)]
-    return all(source in _COMPILED_SETS or ".py" in source for source in sources)
 
 
 def _steady_frames(target: Target, subject: Subject, compiled: bool) -> tuple[int, int]:
