@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
@@ -60,16 +60,18 @@ class Finished:
 
 
 def run(
-    command: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None, check: bool = True
-) -> Finished:
+    command: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None, check: bool = True,
+    processor: int | None = None,
+) -> Finished:  # fmt: skip
     """Run `command` and wait for it; it and all it started are killed at the time limit and when we are interrupted.
 
     environment   entries added to ours
     check         raise SubjectError when it ends with another status than 0
+    processor     that it is kept on; None leaves it to the system
     Raises SubjectTimeout when it hangs, SubjectError when it fails, EnvironmentFault when it cannot be started.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaint:
-        report = _launch(command, timeout_s, dict(os.environ) | dict(environment or {}), output, complaint)
+        report = _launch(command, timeout_s, dict(os.environ) | dict(environment or {}), output, complaint, processor)
         if report is None:
             seen = f"still running after {units.seconds(timeout_s)}, killed; does it hang?"
             raise SubjectTimeout(f"{shlex.join(command)}: {seen}", _text(output))
@@ -106,6 +108,9 @@ def together(jobs: Sequence[Callable[[], Result]], workers: int) -> list[Result]
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
+            ended, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in ended:
+                future.result()
             return [future.result() for future in futures]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -115,14 +120,15 @@ def together(jobs: Sequence[Callable[[], Result]], workers: int) -> list[Result]
 
 
 def _launch(
-    command: Sequence[str], timeout_s: float, environment: Mapping[str, str], output: IO[bytes], complaint: IO[bytes]
-) -> str | None:
+    command: Sequence[str], timeout_s: float, environment: Mapping[str, str], output: IO[bytes], complaint: IO[bytes],
+    processor: int | None,
+) -> str | None:  # fmt: skip
     """Run `command` under launch.py in a process group of its own: launch.py's report, or None at the time limit."""
     read_end, write_end = os.pipe()
     with open(read_end, encoding="utf-8") as pipe:
         try:
             launcher = subprocess.Popen(
-                [*_LAUNCHER, str(write_end), *command],
+                [*_LAUNCHER, str(write_end), "" if processor is None else str(processor), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=complaint,

@@ -7,18 +7,52 @@ import hashlib
 import json
 import os
 import platform
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 _PACKAGES_SHOWN = ("numpy", "numba", "llvmlite")
 _OURS = "encoder-workbench"  # what is measured is no part of the machine
-_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+_PROCESSORS = Path("/sys/devices/system/cpu")
+_GOVERNOR = _PROCESSORS / "cpu0/cpufreq/scaling_governor"
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two logical processors, by their numbers. siblings: whether they are of one core; None: the system does not say."""
+
+    processors: tuple[int, int]
+    siblings: bool | None
 
 
 def cores() -> int:
     """Logical processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def two_processors() -> Two | None:
+    """Two that this process may use, of two cores where there are such; None where it may use but one. The highest numbers:
+    processor 0 serves most interrupts."""
+    ours = sorted(os.sched_getaffinity(0), reverse=True) if hasattr(os, "sched_getaffinity") else []
+    if len(ours) < 2:
+        return None
+    first, *others = ours
+    siblings = _siblings(first)
+    if siblings is None:
+        return Two((first, others[0]), None)
+    apart = [other for other in others if other not in siblings]
+    return Two((first, (apart or others)[0]), not apart)
+
+
+def _siblings(processor: int) -> set[int] | None:
+    """The logical processors of its core, itself in it; None where the system does not say."""
+    try:
+        text = (_PROCESSORS / f"cpu{processor}" / "topology/thread_siblings_list").read_text()
+        ranges = [[int(end) for end in part.split("-")] for part in text.split(",")]
+    except (OSError, ValueError):
+        return None
+    return {number for ends in ranges for number in range(ends[0], ends[-1] + 1)}
 
 
 def cpu_flags() -> frozenset[str]:

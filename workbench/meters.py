@@ -2,7 +2,7 @@
 
 pressure   seconds in which some task that could run had to wait for a processor (/proc/pressure/cpu)
 steal      processor seconds that the hypervisor gave to other guests (/proc/stat)
-foreign    processor seconds that others than the measured process took (/proc/stat)
+foreign    processor seconds that others than the measured process, or both of a pair, took (/proc/stat)
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Blocks: each side of a comparison run once, in an order that a fair coin decides, again and again until that is enough.
 
 A is the base, B the candidate. Control sides go along where they are due: A' is A once more, in another process; P is A made
-slower by a known factor. What is analysed later are the ratios inside the blocks. Where two sides do the same work, each of both
-orders was as likely, whatever the machine did meanwhile: that alone makes a test of the signs and ranks exact
-(Abedi & Brecht 2017, doi 10.1145/3030207.3030229, measured what other orders do).
+slower by a known factor; where both of a pair run at once, A' has an A of its own beside it, A2. What is analysed later are the
+ratios inside the blocks. Where two sides do the same work, each of both orders was as likely, whatever the machine did
+meanwhile: that alone makes a test of the signs and ranks exact (Abedi & Brecht 2017, doi 10.1145/3030207.3030229, measured what
+other orders do).
 
 A disturbed block is run again as a whole, as long as most blocks are quiet: steady noise would only use up the time. The rule
 that says so sees the noise meters alone, never a time, and the same of every side, so it cannot favour one.
@@ -20,7 +21,7 @@ from typing import Any
 
 from workbench.record import Record
 
-BASE, CANDIDATE, TWIN, PLANTED = "A", "B", "A'", "P"
+BASE, CANDIDATE, TWIN, PLANTED, SECOND = "A", "B", "A'", "P", "A2"
 INSTRUMENT = "pairs"
 METRICS = ("cpu", "wall")
 
@@ -31,7 +32,7 @@ class Sample:
 
     cpu_s, wall_s         what is compared: of a kernel, seconds of one call of each case; of an encode, seconds
     took_s                wall seconds of the run as a whole, start-up and all: what noise is held against; 0 where the run is
-                          that of another sample, too
+                          that of another sample, too, or at the same time as its run: that one has the noise of both
     max_rss_bytes         peak resident set of that process alone
     involuntary_switches  times it was taken off a processor
     pressure_s, steal_s, foreign_s   seconds in which a task waited for a processor; processor seconds that the hypervisor gave
@@ -66,7 +67,7 @@ class Block:
     """One run of each side that was due.
 
     number     from 0; block 0 is there to warm up
-    order      of the sides as they were run
+    order      of the sides as they were run; of two that ran at once, the first one was on the first processor
     disturbed  what the noise meters said, None where they were quiet
     again      it does not count and was run again
     at_s       when it began, seconds since the first one
@@ -112,13 +113,18 @@ class Limits:
     seconds: float
 
 
-def log_ratios(blocks: Sequence[Block], metric: str = "cpu", over: str = CANDIDATE, under: str = BASE) -> list[float]:
-    """log(time of `over` / time of `under`) of each block that counts and holds both, in order of time."""
+def log_ratios(blocks: Sequence[Block], metric: str = "cpu", over: str = CANDIDATE) -> list[float]:
+    """log(time of `over` / time of the A that it is paired with) of each block that counts and holds both, in order of time."""
     return [
         math.log(block.samples[over].time_s(metric) / block.samples[under].time_s(metric))
         for block in blocks
-        if block.counts and over in block.samples and under in block.samples
+        if block.counts and over in block.samples and (under := _base_of(over, block)) in block.samples
     ]
+
+
+def _base_of(side: str, block: Block) -> str:
+    """The run of A that a side is paired with: where A' has one of its own, at the same time, that one."""
+    return SECOND if side in (TWIN, PLANTED) and SECOND in block.samples else BASE
 
 
 def blocks(

@@ -67,6 +67,7 @@ class Encode:
     arguments   of our encoder: the words behind its name
     kernels     of our encoder: the set; compiled: whether it has code to load before the clock starts
     frames      how many the stream must show; None: not known
+    threads     that it was told to use
     """
 
     title: str
@@ -77,6 +78,7 @@ class Encode:
     kernels: str = ""
     compiled: bool = False
     frames: int | None = None
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def encode_of(side: Named, subject: Subject, revision: Revision | None, title: s
     which can be timed in no other way, our own encoder has to be."""
     if side.kind == Kind.COMMAND:
         other = replace(subject, encoder=_other_encoder(side.value), speed=None)
-        return Encode(title, other.command(Path(OUTPUT)), whole=True)
+        return Encode(title, other.command(Path(OUTPUT)), whole=True, threads=subject.threads)
     home = home_of(revision)
     ours = Encoder("encoder", (home.python, "-m", "encoder"), our_encoder().options, home.environment)
     subject = replace(subject, encoder=ours)
@@ -156,6 +158,7 @@ def encode_of(side: Named, subject: Subject, revision: Revision | None, title: s
         kernels=subject.kernels,
         compiled=is_compiled(subject.kernels),
         frames=subject.frames,
+        threads=subject.threads,
     )
 
 

@@ -45,13 +45,17 @@ class Standing:
 
     def ask(self, request: Mapping[str, Any], title: str) -> Any:
         """Send a request and wait for its answer. Raises as `answer`."""
+        self.tell(request, title)
+        return self.answer(title)
+
+    def tell(self, request: Mapping[str, Any], title: str) -> None:
+        """Send a request, whose `answer` is to be asked for. Raises SubjectError where the process died."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except OSError:
             raise self._died(title) from None
-        return self.answer(title)
 
     def loaded(self, title: str) -> Any:
         """Its first words, when it has loaded and compiled what it needs, which may take longer than any request. Raises as

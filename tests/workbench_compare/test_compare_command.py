@@ -117,10 +117,20 @@ def test_encodes_with_too_little_time_are_undecided_and_of_threads_wall_time_is_
     assert "UNDECIDED" in out and said in out
     [part] = parts_of(read_run(own_folders / "here").records)
     assert found["clips"][0]["metric"] == part.metric == "wall" and part.about["threads"] == 2
+    assert part.about["at_once"] is None and part.about["not_at_once"] == "the time on the clock is compared"
     assert all("--threads 2" in command for command in part.about["commands"])
     pairs = [(block.samples["A"], block.samples["B"]) for block in part.blocks if block.counts]
     assert found["clips"][0]["log_ratios"] == pytest.approx([math.log(b.wall_s / a.wall_s) for a, b in pairs])
     assert not any("waited" in (block.disturbed or "") for block in part.blocks)  # for each other
+
+
+def test_one_at_a_time_is_recorded(run: Run, clip: Path, own_folders: Path) -> None:
+    words = ("numpy", "numpy", "--clip", clip, "--one-at-a-time", "--no-predict", "--seconds", 2, "--out", "here")
+    status, out, err = run(*words)
+    assert status == 3, err
+    [part] = parts_of(read_run(own_folders / "here").records)
+    assert part.about["at_once"] is None and part.about["not_at_once"] == "as asked"
+    assert "one after the other (as asked)" in out or "no time for a single pair" in out
 
 
 def test_other_streams_are_refused_unless_allowed(run: Run, clip: Path) -> None:

@@ -57,6 +57,21 @@ def test_what_it_costs_is_in_the_line_behind() -> None:
     assert any("1 of 20 disturbed" in line for line in found)
 
 
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"at_once": {"processors": [1, 0], "siblings": False}}, "1 of 20 disturbed, both at once on two processors"),
+        ({"at_once": {"processors": [1, 0], "siblings": True}}, "both at once on two processors of one core"),
+        ({"at_once": None, "not_at_once": "there is one processor"}, "one after the other (there is one processor)"),
+    ],
+)  # fmt: skip
+def test_the_screen_says_how_pairs_were_run(about: dict[str, object], said: str) -> None:
+    made = part()
+    made = dataclasses.replace(made, about={**made.about, **about})
+    assert any(line.endswith(said) for line in summary_lines(compared(("a", "b"), [made])))
+    assert as_json(compared(("a", "b"), [made]), {})["clips"][0]["about"]["at_once"] == about["at_once"]
+
+
 def test_what_is_allowed_has_to_be_decided_too_before_an_early_stop() -> None:
     """3 % slower, pairs that spread by 0.4 %: SLOWER is soon sure, by more than 2.9 % never."""
     blocks = part(0.03).blocks

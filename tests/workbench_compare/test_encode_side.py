@@ -1,23 +1,41 @@
 """Encodes in fresh processes: what they took, what they wrote, what goes wrong."""
 
+import dataclasses
+import itertools
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from workbench.comparing import proving
+from workbench.comparing.measure import ENCODE_LIMITS, ENCODE_MARGIN, Settings, places
 from workbench.errors import EnvironmentFault, InputError, OutputsDifferError, SubjectError, SubjectTimeout
-from workbench.instruments.encode_side import EncodeSides
-from workbench.pairs import BASE, CANDIDATE, PLANTED, TWIN
-from workbench.sides import OUTPUT, Encode
+from workbench.instruments.encode_side import EncodeSides, pairs_at_once
+from workbench.machine import Two, two_processors
+from workbench.pairs import BASE, CANDIDATE, PLANTED, SECOND, TWIN, Sample
+from workbench.sides import OUTPUT, Encode, encode_of, parse_side
+from workbench.subject import Subject, our_encoder
 
 Make = Callable[..., Encode]
 
 
-def sides(base: Encode, candidate: Encode, folder: Path, timeout_s: float = 60.0, planted: float = 0.5) -> EncodeSides:
-    return EncodeSides(base, candidate, folder, timeout_s, planted, seed=1)
+def sides(
+    base: Encode, candidate: Encode, folder: Path, timeout_s: float = 60.0, planted: float = 0.5, two: Two | None = None
+) -> EncodeSides:
+    return EncodeSides(base, candidate, folder, timeout_s, planted, 1, two)
+
+
+@pytest.fixture
+def two() -> Two:
+    """Processors for both of a pair; where there is one, that twice."""
+    ours = sorted(os.sched_getaffinity(0))
+    return two_processors() or Two((ours[0], ours[0]), None)
 
 
 def test_a_block_of_our_encoder(fake_encode: Make, tmp_path: Path) -> None:
@@ -108,3 +126,131 @@ def no_children() -> bool:
     """Whether no encoder of this test is left."""
     found = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "encode_server"], capture_output=True)
     return not found.stdout
+
+
+# --- both of a pair at once --------------------------------------------------------------------------------------------
+
+
+def test_either_side_of_each_pair_is_as_often_on_the_first_processor() -> None:
+    firsts: Counter[str] = Counter()
+    for order in itertools.permutations((BASE, CANDIDATE, TWIN)):
+        pairs = pairs_at_once(order)
+        assert {frozenset(pair) for pair in pairs} == {frozenset((BASE, CANDIDATE)), frozenset((SECOND, TWIN))}
+        firsts.update(pair[0] for pair in pairs)
+    assert firsts == {BASE: 3, CANDIDATE: 3, SECOND: 3, TWIN: 3}
+    for order in ((BASE, CANDIDATE), (CANDIDATE, BASE), (TWIN, BASE), (BASE,)):
+        assert pairs_at_once(order) == [order]
+
+
+def logging(log: Path, title: str, stream: Path) -> Encode:
+    """A program that notes who it is, where it runs and when, and takes a while."""
+    script = (
+        "import json, os, shutil, time; began = time.monotonic(); end = time.process_time() + 0.2\n"
+        "while time.process_time() < end: pass\n"
+        f"shutil.copy({str(stream)!r}, '{OUTPUT}')\n"
+        f"seen = [{title!r}, sorted(os.sched_getaffinity(0)), began, time.monotonic()]\n"
+        f"open({str(log)!r}, 'a').write(json.dumps(seen) + chr(10))"
+    )
+    return Encode(title, (sys.executable, "-S", "-c", script), whole=True)
+
+
+def test_both_of_a_pair_run_at_once_each_on_its_processor(fake_encode: Make, tmp_path: Path, two: Two) -> None:
+    with sides(fake_encode(), fake_encode(), tmp_path) as both:
+        stream = both.stream(both.run((BASE,), 0)[BASE].digest or "")
+    log = tmp_path / "log"
+    with sides(logging(log, "a", stream), logging(log, "b", stream), tmp_path, two=two) as both:
+        samples = both.run((CANDIDATE, TWIN, BASE), 0)
+    assert set(samples) == {BASE, CANDIDATE, SECOND, TWIN, PLANTED}
+    first, second = two.processors
+    seen = [json.loads(line) for line in log.read_text().splitlines()]
+    compared, control = sorted(seen[:2], reverse=True), sorted(seen[2:], key=lambda one: one[1] != [first])
+    assert [(title, on) for title, on, *_ in compared] == [("b", [first]), ("a", [second])]
+    assert [title for title, *_ in control] == ["a", "a"] and {on for _, [on], *_ in control} == {first, second}
+    for pair in (compared, control):
+        assert max(began for *_, began, _ in pair) < min(ended for *_, ended in pair)  # at once
+    require_pairs(samples)
+
+
+def require_pairs(samples: Mapping[str, Sample]) -> None:
+    """The noise of each pair is told once, and P is so much slower than A' was."""
+    assert samples[PLANTED].cpu_s / samples[TWIN].cpu_s == pytest.approx(1.5, rel=0.05)
+    told = [sample for sample in samples.values() if sample.took_s]
+    assert len(told) == 2
+    assert all(sample.foreign_s is None for sample in samples.values() if sample not in told)
+    assert sum(sample.took_s for sample in told) >= sum(samples[name].wall_s for name in (BASE, TWIN))
+    assert samples[SECOND].cpu_s < samples[PLANTED].cpu_s  # what A2 goes on for is not in its time
+
+
+def test_our_encoder_at_once_and_nothing_is_left_pinned(fake_encode: Make, tmp_path: Path, two: Two) -> None:
+    before = os.sched_getaffinity(0)
+    with sides(fake_encode(), fake_encode(), tmp_path, two=two) as both:
+        samples = both.run((CANDIDATE, TWIN, BASE), 0)
+        kept = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "encode_server"], capture_output=True, text=True)
+        assert [os.sched_getaffinity(int(pid)) for pid in kept.stdout.split()] == [before] * 3
+    assert set(samples) == {BASE, CANDIDATE, SECOND, TWIN, PLANTED}
+    require_pairs(samples)
+    assert os.sched_getaffinity(0) == before and no_children()
+
+
+def test_a_forked_encode_is_kept_on_its_processor(two: Two, tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "workbench" / "instruments" / "inside"
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(folder)!r})
+from encode_server import serve
+def encode(words): print(sorted(os.sched_getaffinity(0)), flush=True); return 0
+before = os.sched_getaffinity(0)
+for number in {list(two.processors)}: assert serve(encode, dict(arguments=[], factor=1.0, processor=number))["cpu_s"] >= 0
+assert os.sched_getaffinity(0) == before
+serve(encode, dict(arguments=[], factor=1.0))
+"""
+    seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert seen == [str([number]) for number in two.processors] + [str(sorted(os.sched_getaffinity(0)))]
+
+
+@pytest.mark.parametrize(("fault", "error"), [("die", SubjectError), ("hang", SubjectTimeout)])
+def test_a_fault_beside_a_run_that_goes_well(
+    fake_encode: Make, tmp_path: Path, two: Two, fault: str, error: type[Exception]
+) -> None:
+    began = time.monotonic()
+    with (
+        pytest.raises(error, match="mine: "),
+        sides(fake_encode(), fake_encode("mine", fault), tmp_path, timeout_s=3.0, two=two) as both,
+    ):
+        both.run((BASE, CANDIDATE), 0)
+    assert no_children() and time.monotonic() - began < 60
+
+
+def test_a_program_that_fails_ends_the_one_beside_it(tmp_path: Path, two: Two) -> None:
+    began = time.monotonic()
+    good, bad = Encode("good", ("sleep", "60"), whole=True), Encode("bad", ("false",), whole=True)
+    with sides(good, bad, tmp_path, two=two) as both, pytest.raises(SubjectError):
+        both.run((BASE, CANDIDATE), 0)
+    assert time.monotonic() - began < 30
+
+
+def settings(**fields: object) -> Settings:
+    return dataclasses.replace(Settings(ENCODE_LIMITS, ENCODE_MARGIN, 60.0), **fields)
+
+
+def test_when_it_is_one_after_the_other(fake_encode: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode, threaded = fake_encode(), fake_encode(threads=2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5})
+    found, why = places(settings(), encode, encode)
+    assert found and found.processors == (5, 3) and why is None
+    assert places(settings(at_once=False), encode, encode) == (None, "as asked")
+    assert places(settings(metric="wall"), encode, encode) == (None, "the time on the clock is compared")
+    assert places(settings(), encode, threaded) == (None, "an encode has more threads")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3})
+    assert places(settings(), encode, encode) == (None, "there is one processor")
+
+
+@pytest.mark.slow
+def test_five_percent_is_found_and_nothing_where_there_is_nothing(make_clip: Callable[..., Path], two: Two) -> None:
+    clip = make_clip(176, 144, 17)
+    subject = Subject("clip", clip, 176, 144, 17, our_encoder(), kernels="numba", speed=10)
+    encode = encode_of(parse_side("numba"), subject, None, "numba")
+    tries = list(proving.encode_tries(encode, range(3), 1, two, 60.0, loaded=False))
+    assert all(one.outcomes["same"].word in ("SAME", "UNDECIDED") for one in tries)
+    assert all(one.outcomes["planted"].word in ("SLOWER", "UNDECIDED") for one in tries)
+    assert sum(one.outcomes["planted"].word == "SLOWER" for one in tries) >= 2

@@ -10,7 +10,7 @@ import pytest
 
 from workbench import pairs
 from workbench.meters import FOREIGN_LIMIT, PRESSURE_LIMIT, STEAL_LIMIT, Reading, disturbance
-from workbench.pairs import BASE, CANDIDATE, PLANTED, TWIN, Block, Limits, Sample, block_of, log_ratios
+from workbench.pairs import BASE, CANDIDATE, PLANTED, SECOND, TWIN, Block, Limits, Sample, block_of, log_ratios
 from workbench.record import Record
 
 ALL = (BASE, CANDIDATE, TWIN)
@@ -39,6 +39,17 @@ def test_the_first_block_is_there_to_warm_up() -> None:
     assert [block.number for block in taken] == [0, 1, 2, 3, 4, 5]
     assert [block.counts for block in taken] == [False, True, True, True, True, True]
     assert log_ratios(taken) == pytest.approx([math.log(1.1)] * 5)
+
+
+def test_the_control_is_held_against_the_run_of_a_beside_it() -> None:
+    times = {BASE: 1.0, CANDIDATE: 2.0, TWIN: 3.0, PLANTED: 3.3}
+    alone = {name: sample(time) for name, time in times.items()}
+    beside = {**alone, SECOND: sample(1.5)}
+    for samples, base in ((alone, 1.0), (beside, 1.5)):
+        taken = [Block(1, ALL, samples, None, False, 0.0)]
+        assert log_ratios(taken) == [math.log(2.0)]
+        assert log_ratios(taken, over=TWIN) == [math.log(3.0 / base)]
+        assert log_ratios(taken, over=PLANTED) == [math.log(3.3 / base)]
 
 
 def test_every_order_is_as_likely_and_follows_from_the_seed() -> None:
@@ -133,6 +144,12 @@ def test_threads_that_wait_for_each_other_are_no_noise_and_p_is_not_counted_twic
     assert disturbance()(samples) is None
 
 
+def test_the_noise_of_two_runs_at_once_is_told_by_one_of_them() -> None:
+    for foreign_s, disturbed in ((0.9 * FOREIGN_LIMIT, False), (1.1 * FOREIGN_LIMIT, True)):
+        samples = {BASE: sample(foreign_s=foreign_s), CANDIDATE: Sample(1.0, 1.0, took_s=0.0)}
+        assert (disturbance()(samples) is not None) == disturbed
+
+
 def test_a_kernel_that_does_not_say_disturbs_nothing() -> None:
     assert disturbance()({BASE: sample(), CANDIDATE: sample()}) is None
 
@@ -140,3 +157,4 @@ def test_a_kernel_that_does_not_say_disturbs_nothing() -> None:
 def test_foreign_work_is_what_is_not_ours() -> None:
     before, after = Reading(0.0, 1.0, 0.0, 10.0), Reading(2.0, 1.5, 0.1, 13.0)
     assert after.since(before, own_cpu_s=2.0) == {"pressure_s": 0.5, "steal_s": pytest.approx(0.1), "foreign_s": 1.0}
+    assert after.since(before, own_cpu_s=1.5 + 1.4)["foreign_s"] == pytest.approx(0.1)  # two at once

@@ -14,6 +14,7 @@ from workbench.analysis.verdict import Word, least_pairs
 from workbench.commands import doctor
 from workbench.comparing import proving
 from workbench.comparing.planting import Planted
+from workbench.machine import two_processors
 from workbench.pairs import Limits
 from workbench.record import read_run
 from workbench.report.proof_text import proof_lines
@@ -173,7 +174,7 @@ def test_encodes_beside_busy_processes_are_flagged(
     fake_encode: Callable[..., Encode], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proving, "ENCODE_LIMITS", Limits(3, 20.0))
-    [one] = proving.encode_tries(fake_encode(), [0], 5, 60, loaded=True)
+    [one] = proving.encode_tries(fake_encode(), [0], 5, two_processors(), 60, loaded=True)
     assert one.kind == LOADED and set(one.outcomes) == {SAME, PLANTED}
     assert one.disturbed >= one.blocks - 1
 

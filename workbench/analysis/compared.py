@@ -26,7 +26,7 @@ from workbench.analysis.verdict import (
     overall,
 )
 from workbench.errors import OutputsDifferError
-from workbench.pairs import BASE, CANDIDATE, INSTRUMENT, PLANTED, TWIN, Block, Sample, block_of, log_ratios
+from workbench.pairs import BASE, CANDIDATE, INSTRUMENT, PLANTED, SECOND, TWIN, Block, Sample, block_of, log_ratios
 from workbench.record import Record
 from workbench.stats import median
 
@@ -43,7 +43,8 @@ class Part:
     margin    within which a difference is the SAME: 0.01 is 1 %
     planted   the slowdown of P over A', a share
     beside    what was predicted, and what else B costs, as far as that was looked at
-    about     what else is to be said: titles and command lines of both sides, cases, seconds of compiling, the seed
+    about     what else is to be said: titles and command lines of both sides, cases, seconds of compiling, the seed; of an encode
+              at_once, the processors of both runs of a pair, or not_at_once, why they ran one after the other
     """
 
     kind: str
@@ -128,7 +129,7 @@ class Part:
     @property
     def outputs_identical(self) -> bool | None:
         """Whether all streams of A and B are the same bytes; None of kernels alone."""
-        digests = self.digests(BASE, CANDIDATE, TWIN)
+        digests = self.digests(BASE, CANDIDATE, SECOND, TWIN)
         return len(digests) == 1 if digests else None
 
 

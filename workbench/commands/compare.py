@@ -89,6 +89,7 @@ class Options:
     fail_if_slower: float | None
     controls: bool
     core: int | None
+    one_at_a_time: bool
     seed: int | None
     timeout_s: float
 
@@ -149,6 +150,9 @@ def _number(name: str, low: int, high: int, what: str) -> Any:
 @click.option("--fail-if-slower", type=Share(), metavar="SHARE", help="Exit status 1 when B is slower by more.")
 @click.option("--controls/--no-controls", default=True, help="A against itself, and a slowdown that is planted.")
 @click.option("--core", type=click.IntRange(0, 4095), metavar="N", help="Keep kernels on this processor.")
+@click.option(
+    "--one-at-a-time", is_flag=True, help="Each encode with the machine for itself, not both of a pair at once."
+)
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Of the order of runs.  [default: drawn, recorded]")
 @click.option(
     "--timeout",
@@ -356,6 +360,7 @@ def _settings(options: Options, of_kernels: bool) -> Settings:
         controls=options.controls,
         allowed=options.fail_if_slower,
         core=options.core,
+        at_once=not options.one_at_a_time,
         seed=options.seed,
     )
 

@@ -31,6 +31,7 @@ from workbench.record import RunWriter, read_run
 
 if TYPE_CHECKING:
     from workbench.analysis.compared import Part
+    from workbench.comparing.measure import Settings
 
 SCHEMA = 1
 _SLOT = "satd"
@@ -72,6 +73,7 @@ _TIMEOUT_S = 600.0
     "--seconds", type=click.FloatRange(1, 3600), default=40.0, show_default=True, metavar="S", help="At most, for each."
 )
 @click.option("--core", type=click.IntRange(0, 4095), metavar="N", help="Keep kernels on this processor.")
+@click.option("--one-at-a-time", is_flag=True, help="Encodes one after the other, not both of a pair at once.")
 @click.option(
     "--replay",
     "replayed",
@@ -95,8 +97,8 @@ _TIMEOUT_S = 600.0
 @output_options
 def doctor(
     slot: str, clip: str | None, corpus: Path, only: tuple[str, ...], pairs: int, seconds: float, core: int | None,
-    replayed: Path | None, proved: tuple[str, ...], tries: int | None, out: Path | None, json_path: Path | None, quiet: bool,
-    force: bool,
+    one_at_a_time: bool, replayed: Path | None, proved: tuple[str, ...], tries: int | None, out: Path | None,
+    json_path: Path | None, quiet: bool, force: bool,
 ) -> None:  # fmt: skip
     """Is this machine fit to measure on, now, and how small an effect can be seen on it, in how long?
 
@@ -118,7 +120,7 @@ def doctor(
         _refuse_given("only", "pairs", "seconds")
         _require_slot(slot)
         kinds = _PROVED if "all" in proved else tuple(dict.fromkeys(proved))
-        prove(Campaign(kinds, tries, slot, _SETS, clip, corpus, core), out, json_path, quiet, force)
+        prove(Campaign(kinds, tries, slot, _SETS, clip, corpus, core, not one_at_a_time), out, json_path, quiet, force)
         return
     if tries is not None:
         raise InputError("--tries: is for --prove")
@@ -130,9 +132,9 @@ def doctor(
     if set(looked) != {"machine"}:
         _require_slot(slot)
         folder = new_folder("doctor", out, force)
-        limits = (pairs, seconds)
+        settings = _settings(pairs, seconds, core, not one_at_a_time)
         with terminated_as_interrupted(), Display(quiet) as display:
-            _try(folder, slot if "kernel" in looked else None, clip, corpus, "encode" in looked, limits, core, display)
+            _try(folder, slot if "kernel" in looked else None, clip, corpus, "encode" in looked, settings, display)
         parts = parts_of(read_run(folder).records)
     content = {"schema": SCHEMA, "machine": state, "parts": [_as_json(part) for part in parts]}
     if json_path is not None:
@@ -159,23 +161,28 @@ def _require_slot(slot: str) -> None:
         raise InputError(f"--kernel {slot}: there is no such slot; slots are: {', '.join(SLOTS)}")
 
 
+def _settings(pairs: int, seconds: float, core: int | None, at_once: bool) -> Settings:
+    from workbench.comparing.measure import KERNEL_MARGIN, Settings
+    from workbench.pairs import Limits
+
+    limits = Limits(pairs, seconds)
+    return Settings(limits, KERNEL_MARGIN, _TIMEOUT_S, stop_early=False, core=core, at_once=at_once)
+
+
 def _try(
-    folder: Path, slot: str | None, clip: str | None, corpus: Path, encode: bool, limits: tuple[int, float],
-    core: int | None, display: Display,
-) -> None:  # fmt: skip
+    folder: Path, slot: str | None, clip: str | None, corpus: Path, encode: bool, settings: Settings, display: Display
+) -> None:
     """A against itself and against a planted slowdown, as `workbench compare A A` would, into records."""
     from workbench.comparing import measure
     from workbench.machine import fingerprint
-    from workbench.pairs import Limits
     from workbench.sides import Kernel, home_of
 
-    settings = measure.Settings(Limits(*limits), measure.KERNEL_MARGIN, _TIMEOUT_S, stop_early=False, core=core)
     writer = RunWriter(folder, "doctor", command_line(), fingerprint())
     status = "failed"
     try:
         if slot is not None:
             kernel = Kernel(_SETS, slot, home=home_of(None))
-            display.step(f"kernel {slot}", limits[0])
+            display.step(f"kernel {slot}", settings.limits.pairs)
             measure.measure_kernel(kernel, kernel, settings, writer, Told(display))
         if encode:
             _try_encode(clip, corpus, dataclasses.replace(settings, margin=measure.ENCODE_MARGIN), writer, display)
@@ -188,7 +195,7 @@ def _try(
             writer.end(status)
 
 
-def _try_encode(clip: str | None, corpus: Path, settings: Any, writer: RunWriter, display: Display) -> None:
+def _try_encode(clip: str | None, corpus: Path, settings: Settings, writer: RunWriter, display: Display) -> None:
     from workbench.commands.compare import first_clip
     from workbench.commands.target import parse_target
     from workbench.comparing.measure import measure_encode
@@ -249,15 +256,18 @@ def _share(share: float | None, what: str) -> str:
 
 
 def _line(part: Part) -> str:
+    from workbench.report.compare_text import how_run
+
     verdict = part.same
     if verdict is None or verdict.spread is None:
         return f"{part.kind:12} no pair was measured"
     seconds = pair_s(part)
     effect = smallest_effect(verdict.spread)
+    how = f", {said}" if (said := how_run(part)) else ""
     state = {True: "fit", False: "NOT FIT", None: "not sure yet"}[part.fitness.fit]
     why = f" ({'; '.join(part.fitness.why)})" if part.fitness.why else ""
     return (
-        f"{part.kind:12} {part.name}: {state}{why}; pairs spread by {units.percent(verdict.spread)}: {_WITHIN} of them, "
+        f"{part.kind:12} {part.name}: {state}{why}; pairs spread by {units.percent(verdict.spread)}{how}: {_WITHIN} of them, "
         f"{units.seconds(seconds * _WITHIN)}, show an effect of {_fine(effect)}; planted {units.percent(part.planted, True)} "
         f"was found as {units.percent(part.slowed.ratio - 1, True) if part.slowed and part.slowed.ratio else units.UNKNOWN}"
     )
@@ -279,6 +289,7 @@ def _as_json(part: Part) -> dict[str, Any]:
         "why": list(part.fitness.why),
         "controls": {"aa": verdict_json(same), "planted": verdict_json(part.slowed), "factor": 1 + part.planted},
         "spread": spread,
+        "at_once": part.about.get("at_once"),
         "pairs": _WITHIN,
         "smallest_effect": None if spread is None else smallest_effect(spread),
         "seconds": pair_s(part) * _WITHIN,

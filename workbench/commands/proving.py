@@ -15,7 +15,7 @@ import click
 from workbench.commands.common import Display, again, command_line, new_folder, terminated_as_interrupted
 from workbench.errors import InputError
 from workbench.files import write_text
-from workbench.machine import fingerprint
+from workbench.machine import fingerprint, two_processors
 from workbench.record import RECORDS_NAME, Run, RunWriter, read_run
 
 if TYPE_CHECKING:
@@ -41,11 +41,18 @@ class Campaign:
     clip: str | None
     corpus: Path
     core: int | None
+    at_once: bool
 
     @property
     def settings(self) -> dict[str, Any]:
         """What all tries of a notebook have in common."""
-        return {"kernel": self.slot, "kernels": self.kernels, "clip": self.clip, "core": self.core}
+        return {
+            "kernel": self.slot,
+            "kernels": self.kernels,
+            "clip": self.clip,
+            "core": self.core,
+            "at_once": self.at_once,
+        }
 
 
 def prove(campaign: Campaign, out: Path | None, json_path: Path | None, quiet: bool, force: bool) -> None:
@@ -146,9 +153,10 @@ def _tries(kind: str, numbers: Sequence[int], campaign: Campaign, seed: int, dis
         make = kernel_tries if kind == KERNEL else copy_tries
         return make(kernel, numbers, seed, campaign.core, _TIMEOUT_S)
     subject = _second_of(campaign)
+    two = two_processors() if campaign.at_once else None
     if kind == PREDICTION:
-        return prediction_tries(subject, numbers, seed, campaign.core, _TIMEOUT_S, display.now)
-    return encode_tries(_compiled(subject, display), numbers, seed, _TIMEOUT_S, kind == LOADED)
+        return prediction_tries(subject, numbers, seed, campaign.core, two, _TIMEOUT_S, display.now)
+    return encode_tries(_compiled(subject, display), numbers, seed, two, _TIMEOUT_S, kind == LOADED)
 
 
 def _second_of(campaign: Campaign) -> Subject:

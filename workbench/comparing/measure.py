@@ -15,8 +15,9 @@ from workbench.encode import STREAM
 from workbench.errors import OutputsDifferError
 from workbench.instruments.encode_side import EncodeSides
 from workbench.instruments.kernel_side import RUN_S, KernelSides
+from workbench.machine import Two, two_processors
 from workbench.meters import disturbance
-from workbench.pairs import BASE, CANDIDATE, PLANTED, TWIN, Block, Limits, Run, blocks
+from workbench.pairs import BASE, CANDIDATE, PLANTED, SECOND, TWIN, Block, Limits, Run, blocks
 from workbench.record import RunWriter
 from workbench.sides import Encode, Kernel, describe
 
@@ -35,6 +36,7 @@ class Settings:
     stop_early  as soon as B and the controls are decided; the controls themselves as soon as they are
     allowed     slower by so much is allowed, 0.02 is 2 %: to be decided as well before an early stop; None: not asked
     core        processor that kernels are kept on; None leaves it to the system
+    at_once     both encodes of a pair at the same time, where that can be
     seed        of orders and deals; None draws one
     """
 
@@ -47,6 +49,7 @@ class Settings:
     stop_early: bool = True
     allowed: float | None = None
     core: int | None = None
+    at_once: bool = True
     seed: int | None = None
 
 
@@ -80,20 +83,35 @@ def measure_encode(
     from run to run.
     """
     seed = _seed(settings)
+    two, why_not = places(settings, base, candidate)
     about = {
         "titles": [base.title, candidate.title],
         "commands": [describe(encode, STREAM) for encode in (base, candidate)],
         "threads": threads,
         "seed": seed,
+        "at_once": None if two is None else dataclasses.asdict(two),
+        "not_at_once": why_not,
     }
     part = Part(ENCODE, clip, settings.metric, settings.margin, settings.alpha, ENCODE_PLANTED, about, ())
-    with EncodeSides(base, candidate, folder, settings.timeout_s, ENCODE_PLANTED, seed) as sides:
+    with EncodeSides(base, candidate, folder, settings.timeout_s, ENCODE_PLANTED, seed, two) as sides:
 
         def told(taken: Sequence[Block]) -> None:
             _require_steady(part, taken, sides, may_differ)
             tell(taken)
 
         return _measure(part, sides.run, (TWIN,), settings, writer, told, threads >= machine.cores())
+
+
+def places(settings: Settings, base: Encode, candidate: Encode) -> tuple[Two | None, str | None]:
+    """The processors of the two encodes of a pair; or None, and why they have to run one after the other."""
+    if not settings.at_once:
+        return None, "as asked"
+    if settings.metric != "cpu":
+        return None, "the time on the clock is compared"
+    if max(base.threads, candidate.threads) > 1:
+        return None, "an encode has more threads"
+    two = two_processors()
+    return two, None if two else "there is one processor"
 
 
 def _seed(settings: Settings) -> int:
@@ -132,7 +150,7 @@ def _measure(
 def _require_steady(part: Part, taken: Sequence[Block], sides: EncodeSides, may_differ: bool) -> None:
     """Streams as they must be. Raises OutputsDifferError."""
     so_far = dataclasses.replace(part, blocks=tuple(taken))
-    for side, name in ((BASE, (BASE, TWIN)), (CANDIDATE, (CANDIDATE,))):
+    for side, name in ((BASE, (BASE, SECOND, TWIN)), (CANDIDATE, (CANDIDATE,))):
         if (different := len(so_far.digests(*name))) > 1:
             raise OutputsDifferError(
                 f"{part.name}: {side} wrote {different} different streams in {len(taken)} runs of the same command: what it "

@@ -32,6 +32,7 @@ from workbench.comparing.predicting import Tell, foresee
 from workbench.errors import InputError
 from workbench.instruments.encode_side import EncodeSides, warm_up
 from workbench.instruments.kernel_side import RUN_S, KernelSides
+from workbench.machine import Two
 from workbench.meters import disturbance
 from workbench.pairs import BASE, CANDIDATE, PLANTED, TWIN, Block, Limits, Run, blocks, log_ratios
 from workbench.sides import Encode, Kernel, encode_of, parse_side
@@ -94,14 +95,16 @@ def _copies(kernel: Kernel, folder: Path, number: int) -> tuple[Kernel, Kernel]:
     return made[0], made[1]
 
 
-def encode_tries(encode: Encode, numbers: Sequence[int], seed: int, timeout_s: float, loaded: bool) -> Iterator[Try]:
-    """An encode against itself, and against one that then keeps its processor busy for ENCODE_SLOWER of its time. `loaded`:
-    beside one busy process for each processor. Raises as EncodeSides does."""
+def encode_tries(
+    encode: Encode, numbers: Sequence[int], seed: int, two: Two | None, timeout_s: float, loaded: bool
+) -> Iterator[Try]:
+    """An encode against itself, and against one that then keeps its processor busy for ENCODE_SLOWER of its time. `two`: where
+    both run at once; `loaded`: beside one busy process for each processor. Raises as EncodeSides does."""
     kind = proof.LOADED if loaded else proof.ENCODE
     for crew in _crews(numbers):
         with (
             TemporaryDirectory(prefix="workbench-") as folder,
-            EncodeSides(encode, encode, Path(folder), timeout_s, ENCODE_SLOWER, _seed(seed, crew[0])) as sides,
+            EncodeSides(encode, encode, Path(folder), timeout_s, ENCODE_SLOWER, _seed(seed, crew[0]), two) as sides,
             busy_processes(machine.cores() if loaded else 0),
         ):
             for number in crew:
@@ -112,7 +115,7 @@ def encode_tries(encode: Encode, numbers: Sequence[int], seed: int, timeout_s: f
 
 
 def prediction_tries(
-    subject: Subject, numbers: Sequence[int], seed: int, core: int | None, timeout_s: float, tell: Tell
+    subject: Subject, numbers: Sequence[int], seed: int, core: int | None, two: Two | None, timeout_s: float, tell: Tell
 ) -> Iterator[Try]:
     """The whole encode predicted, then measured, with work planted in one slot after the other. Raises as EncodeSides does."""
     with TemporaryDirectory(prefix="workbench-") as folder:
@@ -124,12 +127,13 @@ def prediction_tries(
                 f"{planted.turns} turns{' for 16 samples' if planted.by_size else ''} in each call of {planted.slot}"
             )
             tell(about)
-            yield _predicted(subject, kernels, number, chance.randrange(2**31), core, timeout_s, tell, about)
+            yield _predicted(subject, kernels, number, chance.randrange(2**31), core, two, timeout_s, tell, about)
 
 
 def _predicted(
-    subject: Subject, kernels: str, number: int, seed: int, core: int | None, timeout_s: float, tell: Tell, about: str
-) -> Try:
+    subject: Subject, kernels: str, number: int, seed: int, core: int | None, two: Two | None, timeout_s: float, tell: Tell,
+    about: str,
+) -> Try:  # fmt: skip
     base, candidate = (
         encode_of(parse_side(text), replace(subject, kernels=text), None, text) for text in (subject.kernels, kernels)
     )
@@ -141,7 +145,7 @@ def _predicted(
     tell(f"the whole encode, {about}")
     with (
         TemporaryDirectory(prefix="workbench-") as folder,
-        EncodeSides(base, candidate, Path(folder), timeout_s, ENCODE_SLOWER, seed) as sides,
+        EncodeSides(base, candidate, Path(folder), timeout_s, ENCODE_SLOWER, seed, two) as sides,
     ):
         tried = _Tried(proof.PREDICTION, {CANDIDATE: proof.PLANTED}, ENCODE_MARGIN, 0.0, stops=False)
         found = tried.run(sides.run, (BASE, CANDIDATE), PREDICTED_LIMITS, number, seed)

@@ -86,7 +86,17 @@ def _noise(part: Part) -> str:
         said.append(f"{disturbed} of {counting} disturbed")
     if again:
         said.append(f"{again} run again")
+    if how := how_run(part):
+        said.append(how)
     return ", ".join(said)
+
+
+def how_run(part: Part) -> str:
+    """Of an encode: whether both of a pair ran at once; nothing of kernels, and of runs that do not say."""
+    if two := part.about.get("at_once"):
+        return "both at once on two processors" + (" of one core" if two["siblings"] else "")
+    why = part.about.get("not_at_once")
+    return f"one after the other ({why})" if why else ""
 
 
 def _needs(verdict: Verdict) -> str:

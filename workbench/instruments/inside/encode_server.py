@@ -5,7 +5,7 @@ disk, and prints {"start_s": processor seconds}. It is started by its path and i
 workbench, so that the `encoder` may be that of another revision. A process forked from here has all code loaded, and nothing
 of an earlier encode: starting one takes milliseconds, where a new interpreter takes twice as long as a second of a small clip.
 
-    a request  {"arguments": [of the encoder's command line ...], "factor"}
+    a request  {"arguments": [of the encoder's command line ...], "factor", "processor": that it is kept on, if any}
     its answer {"status", "said", "max_rss_bytes", "switches", "cpu_s", "wall_s"}, figures of the encode alone; said: the last line
                on standard error. factor above 1: the process goes on in a loop until encode and loop have taken so many times the
                encode's processor time, a slowdown that is known; then there are "planted_cpu_s" and "planted_wall_s", too.
@@ -55,6 +55,8 @@ def serve(encode: Encode, request: dict[str, Any]) -> dict[str, Any]:
             status = os.EX_SOFTWARE
             try:
                 os.dup2(complaint.fileno(), sys.stderr.fileno())
+                if request.get("processor") is not None:
+                    os.sched_setaffinity(0, {request["processor"]})
                 status = in_child(encode, request, figures)
             finally:
                 os._exit(status)
