@@ -48,6 +48,7 @@ def foreseen(*sides: object) -> Foreseen:
     return Foreseen.from_record(predicting.foresee(*sides, SETTINGS, lambda said: None))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_slower_kernel_makes_the_whole_slower(clip: Path, brief: None, tmp_path: Path) -> None:
     found = foreseen(*pair(clip, "numpy", "numpy,satd=python"))
     assert found.prediction is not None, found.why
