@@ -173,7 +173,8 @@ def test_both_of_a_pair_run_at_once_each_on_its_processor(fake_encode: Make, tmp
 
 def require_pairs(samples: Mapping[str, Sample]) -> None:
     """The noise of each pair is told once, and P is so much slower than A' was."""
-    assert samples[PLANTED].cpu_s / samples[TWIN].cpu_s == pytest.approx(1.5, rel=0.05)
+    slower = samples[PLANTED].cpu_s / samples[TWIN].cpu_s
+    assert 1.49 < slower < 1.8  # a busy machine may stop the loop before it looks at the clock
     told = [sample for sample in samples.values() if sample.took_s]
     assert len(told) == 2
     assert all(sample.foreign_s is None for sample in samples.values() if sample not in told)
