@@ -173,7 +173,8 @@ def test_both_of_a_pair_run_at_once_each_on_its_processor(fake_encode: Make, tmp
 
 def require_pairs(samples: Mapping[str, Sample]) -> None:
     """The noise of each pair is told once, and P is so much slower than A' was."""
-    assert samples[PLANTED].cpu_s / samples[TWIN].cpu_s == pytest.approx(1.5, rel=0.05)
+    slower = samples[PLANTED].cpu_s / samples[TWIN].cpu_s
+    assert 1.49 < slower < 1.8  # a busy machine may stop the loop before it looks at the clock
     told = [sample for sample in samples.values() if sample.took_s]
     assert len(told) == 2
     assert all(sample.foreign_s is None for sample in samples.values() if sample not in told)
@@ -192,20 +193,25 @@ def test_our_encoder_at_once_and_nothing_is_left_pinned(fake_encode: Make, tmp_p
     assert os.sched_getaffinity(0) == before and no_children()
 
 
-def test_a_forked_encode_is_kept_on_its_processor(two: Two, tmp_path: Path) -> None:
+def test_a_forked_encode_takes_turns_on_both_processors(two: Two, tmp_path: Path) -> None:
     folder = Path(__file__).parents[2] / "workbench" / "instruments" / "inside"
     code = f"""
-import os, sys
+import os, sys, time
 sys.path.insert(0, {str(folder)!r})
 from encode_server import serve
-def encode(words): print(sorted(os.sched_getaffinity(0)), flush=True); return 0
+def encode(words):
+    seen, end = [], time.monotonic() + 0.3
+    time.sleep(0.02)
+    while time.monotonic() < end: seen += os.sched_getaffinity(0)
+    print(sorted(set(seen)), flush=True)
+    return 0
 before = os.sched_getaffinity(0)
-for number in {list(two.processors)}: assert serve(encode, dict(arguments=[], factor=1.0, processor=number))["cpu_s"] >= 0
+assert serve(encode, dict(arguments=[], factor=1.0, processors={list(two.processors)}))["cpu_s"] > 0
 assert os.sched_getaffinity(0) == before
 serve(encode, dict(arguments=[], factor=1.0))
 """
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
-    assert seen == [str([number]) for number in two.processors] + [str(sorted(os.sched_getaffinity(0)))]
+    assert seen == [str(sorted(set(two.processors))), str(sorted(os.sched_getaffinity(0)))]
 
 
 @pytest.mark.parametrize(("fault", "error"), [("die", SubjectError), ("hang", SubjectTimeout)])

@@ -4,10 +4,11 @@ Our own encoder, whichever revision, is forked from processes that have loaded i
 alone is timed: starting Python and loading takes longer than a second of a small clip. As with kernels, chance deals the sides
 out to these processes. Of any other command line, and of ours beside one, the whole process is timed, by wait4.
 
-The two runs of a pair are made at once, each on a processor of its own, which chance decides: what disturbs the machine
-disturbs both, and their ratio less (Bulej et al. 2020, "Duet benchmarking", arXiv 2001.05811). A' has a run of A of its own beside
-it, which goes on as it does. What that cannot tell is how fast a side is with the machine for itself: both share caches and the
-bandwidth to memory while they run. One after the other, each is alone.
+The two runs of a pair are made at once, each on a processor of its own, which chance decides; ours change places every few
+milliseconds, for one processor may be slower for seconds. What disturbs the machine disturbs both, and their ratio less
+(Bulej et al. 2020, "Duet benchmarking", arXiv 2001.05811). A' has a run of A of its own beside it, which goes on as it does.
+What that cannot tell is how fast a side is with the machine for itself: both share caches and the bandwidth to memory while
+they run. One after the other, each is alone.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ class _Server:
 class _Job:
     """A run that is to be made.
 
-    report     a file for what timed_command.py says
-    factor     above 1: it goes on until it has taken so many times the encode's processor time
-    processor  that it is kept on; None: any
+    report      a file for what timed_command.py says
+    factor      above 1: it goes on until it has taken so many times the encode's processor time
+    processors  the two that it takes turns on; another program stays on the first one; None: any
     """
 
     name: str
@@ -82,7 +83,7 @@ class _Job:
     stream: Path
     report: Path
     factor: float
-    processor: int | None
+    processors: Sequence[int] | None
 
     @property
     def words(self) -> list[str]:
@@ -158,7 +159,7 @@ class EncodeSides:
             stream=self._folder / f"{place}-{STREAM}",
             report=self._folder / f"{place}-{_REPORT}",
             factor=1 + self._planted if TWIN in names else 1.0,
-            processor=None if self.two is None else self.two.processors[place],
+            processors=None if self.two is None else self.two.processors[:: -1 if place else 1],
         )
 
     def _run(self, jobs: Sequence[_Job]) -> dict[str, Sample]:
@@ -199,7 +200,7 @@ class EncodeSides:
         if not asked:
             return child.together([partial(self._run_command, job) for job in jobs], len(jobs))
         for job, server in asked:
-            request = {"arguments": job.words, "factor": job.factor, "processor": job.processor}
+            request = {"arguments": job.words, "factor": job.factor, "processors": job.processors}
             server.tell(request, job.encode.title)
         answers: list[dict[str, Any]] = [server.answer(job.encode.title) for job, server in asked]
         for (job, _), answer in zip(asked, answers, strict=True):
@@ -215,7 +216,9 @@ class EncodeSides:
         if job.factor > 1:
             words = [sys.executable, "-I", "-S", _TIMED_COMMAND, str(job.report), repr(job.factor), *words]
         environment = job.encode.home.environment if job.encode.home else None
-        finished = child.run(words, self._timeout_s, environment, check=False, processor=job.processor)
+        finished = child.run(
+            words, self._timeout_s, environment, check=False, processor=job.processors[0] if job.processors else None
+        )
         usage = finished.usage
         if usage.exit_status != 0:
             raise SubjectError(f"{job.encode.title}: {child.describe_failure(finished)}")

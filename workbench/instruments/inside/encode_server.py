@@ -5,7 +5,7 @@ disk, and prints {"start_s": processor seconds}. It is started by its path and i
 workbench, so that the `encoder` may be that of another revision. A process forked from here has all code loaded, and nothing
 of an earlier encode: starting one takes milliseconds, where a new interpreter takes twice as long as a second of a small clip.
 
-    a request  {"arguments": [of the encoder's command line ...], "factor", "processor": that it is kept on, if any}
+    a request  {"arguments": [of the encoder's command line ...], "factor", "processors": if any, the two it takes turns on}
     its answer {"status", "said", "max_rss_bytes", "switches", "cpu_s", "wall_s"}, figures of the encode alone; said: the last line
                on standard error. factor above 1: the process goes on in a loop until encode and loop have taken so many times the
                encode's processor time, a slowdown that is known; then there are "planted_cpu_s" and "planted_wall_s", too.
@@ -19,13 +19,15 @@ import gc
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
+TURN_S = 0.02  # long beside what filling the caches anew costs, short beside an encode
 _PR_SET_PDEATHSIG = 1
 Encode = Callable[[list[str]], int]
 
@@ -55,11 +57,11 @@ def serve(encode: Encode, request: dict[str, Any]) -> dict[str, Any]:
             status = os.EX_SOFTWARE
             try:
                 os.dup2(complaint.fileno(), sys.stderr.fileno())
-                if request.get("processor") is not None:
-                    os.sched_setaffinity(0, {request["processor"]})
                 status = in_child(encode, request, figures)
             finally:
                 os._exit(status)
+        if processors := request.get("processors"):
+            take_turns(pid, processors)
         _, ended, usage = os.wait4(pid, 0)
         figures.seek(0)
         complaint.seek(0)
@@ -70,6 +72,23 @@ def serve(encode: Encode, request: dict[str, Any]) -> dict[str, Any]:
             "max_rss_bytes": usage.ru_maxrss * 1024,
             **json.loads(figures.read() or b"{}"),
         }
+
+
+def take_turns(pid: int, processors: Sequence[int]) -> None:
+    """Until a child ends, keep it on one of two processors, then on the other, by turns of the clock that all processes see: of
+    two children with these in the other order, each is always where the other one is not. Each has as much of both as the
+    other has, though one processor be slower, for seconds, by what others do on its core."""
+    ended = os.pidfd_open(pid)
+    try:
+        while True:
+            turn = int(time.monotonic() / TURN_S)
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(pid, {processors[turn % 2]})
+            left_s = (turn + 1) * TURN_S - time.monotonic()
+            if select.select([ended], [], [], max(left_s, 0.0))[0]:
+                return
+    finally:
+        os.close(ended)
 
 
 def _end_with_parent() -> None:
