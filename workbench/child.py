@@ -60,18 +60,16 @@ class Finished:
 
 
 def run(
-    command: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None, check: bool = True,
-    processor: int | None = None,
-) -> Finished:  # fmt: skip
+    command: Sequence[str], timeout_s: float, environment: Mapping[str, str] | None = None, check: bool = True
+) -> Finished:
     """Run `command` and wait for it; it and all it started are killed at the time limit and when we are interrupted.
 
     environment   entries added to ours
     check         raise SubjectError when it ends with another status than 0
-    processor     that it is kept on; None leaves it to the system
     Raises SubjectTimeout when it hangs, SubjectError when it fails, EnvironmentFault when it cannot be started.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaint:
-        report = _launch(command, timeout_s, dict(os.environ) | dict(environment or {}), output, complaint, processor)
+        report = _launch(command, timeout_s, dict(os.environ) | dict(environment or {}), output, complaint)
         if report is None:
             seen = f"still running after {units.seconds(timeout_s)}, killed; does it hang?"
             raise SubjectTimeout(f"{shlex.join(command)}: {seen}", _text(output))
@@ -120,15 +118,14 @@ def together(jobs: Sequence[Callable[[], Result]], workers: int) -> list[Result]
 
 
 def _launch(
-    command: Sequence[str], timeout_s: float, environment: Mapping[str, str], output: IO[bytes], complaint: IO[bytes],
-    processor: int | None,
-) -> str | None:  # fmt: skip
+    command: Sequence[str], timeout_s: float, environment: Mapping[str, str], output: IO[bytes], complaint: IO[bytes]
+) -> str | None:
     """Run `command` under launch.py in a process group of its own: launch.py's report, or None at the time limit."""
     read_end, write_end = os.pipe()
     with open(read_end, encoding="utf-8") as pipe:
         try:
             launcher = subprocess.Popen(
-                [*_LAUNCHER, str(write_end), "" if processor is None else str(processor), *command],
+                [*_LAUNCHER, str(write_end), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=complaint,

@@ -1,5 +1,4 @@
-"""Start one program, wait for it, report what it used: `python -I -S launch.py FD PROCESSOR COMMAND...`, run by
-child.py. PROCESSOR: the number of the one that it is kept on; nothing: any.
+"""Start one program, wait for it, report what it used: `python -I -S launch.py FD COMMAND...`, run by child.py.
 
 A child inherits the peak resident set of the process that starts it (Linux carries it over exec), so the program has
 to be started by a process that is smaller than it. This file imports next to nothing for that reason, and nothing of
@@ -57,12 +56,10 @@ def run(command: list[str], report_fd: int) -> dict[str, int | float | None]:
 
 
 if __name__ == "__main__":
-    report_to, processor = int(sys.argv[1]), sys.argv[2]
+    report_to = int(sys.argv[1])
     report: dict[str, object]
     try:
-        if processor:
-            os.sched_setaffinity(0, {int(processor)})
-        report = {**run(sys.argv[3:], report_to)}
+        report = {**run(sys.argv[2:], report_to)}
     except OSError as error:
         report = {"error": error.strerror or str(error)}
     with open(report_to, "w") as pipe:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import json
 import os
 import subprocess
 import sys
@@ -142,35 +141,6 @@ def test_either_side_of_each_pair_is_as_often_on_the_first_processor() -> None:
         assert pairs_at_once(order) == [order]
 
 
-def logging(log: Path, title: str, stream: Path) -> Encode:
-    """A program that notes who it is, where it runs and when, and takes a while."""
-    script = (
-        "import json, os, shutil, time; began = time.monotonic(); end = time.process_time() + 0.2\n"
-        "while time.process_time() < end: pass\n"
-        f"shutil.copy({str(stream)!r}, '{OUTPUT}')\n"
-        f"seen = [{title!r}, sorted(os.sched_getaffinity(0)), began, time.monotonic()]\n"
-        f"open({str(log)!r}, 'a').write(json.dumps(seen) + chr(10))"
-    )
-    return Encode(title, (sys.executable, "-S", "-c", script), whole=True)
-
-
-def test_both_of_a_pair_run_at_once_each_on_its_processor(fake_encode: Make, tmp_path: Path, two: Two) -> None:
-    with sides(fake_encode(), fake_encode(), tmp_path) as both:
-        stream = both.stream(both.run((BASE,), 0)[BASE].digest or "")
-    log = tmp_path / "log"
-    with sides(logging(log, "a", stream), logging(log, "b", stream), tmp_path, two=two) as both:
-        samples = both.run((CANDIDATE, TWIN, BASE), 0)
-    assert set(samples) == {BASE, CANDIDATE, SECOND, TWIN, PLANTED}
-    first, second = two.processors
-    seen = [json.loads(line) for line in log.read_text().splitlines()]
-    compared, control = sorted(seen[:2], reverse=True), sorted(seen[2:], key=lambda one: one[1] != [first])
-    assert [(title, on) for title, on, *_ in compared] == [("b", [first]), ("a", [second])]
-    assert [title for title, *_ in control] == ["a", "a"] and {on for _, [on], *_ in control} == {first, second}
-    for pair in (compared, control):
-        assert max(began for *_, began, _ in pair) < min(ended for *_, ended in pair)  # at once
-    require_pairs(samples)
-
-
 def require_pairs(samples: Mapping[str, Sample]) -> None:
     """The noise of each pair is told once, and P is so much slower than A' was."""
     slower = samples[PLANTED].cpu_s / samples[TWIN].cpu_s
@@ -227,26 +197,20 @@ def test_a_fault_beside_a_run_that_goes_well(
     assert no_children() and time.monotonic() - began < 60
 
 
-def test_a_program_that_fails_ends_the_one_beside_it(tmp_path: Path, two: Two) -> None:
-    began = time.monotonic()
-    good, bad = Encode("good", ("sleep", "60"), whole=True), Encode("bad", ("false",), whole=True)
-    with sides(good, bad, tmp_path, two=two) as both, pytest.raises(SubjectError):
-        both.run((BASE, CANDIDATE), 0)
-    assert time.monotonic() - began < 30
-
-
 def settings(**fields: object) -> Settings:
     return dataclasses.replace(Settings(ENCODE_LIMITS, ENCODE_MARGIN, 60.0), **fields)
 
 
 def test_when_it_is_one_after_the_other(fake_encode: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     encode, threaded = fake_encode(), fake_encode(threads=2)
+    other = Encode("other", ("true",), whole=True)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 5})
     found, why = places(settings(), encode, encode)
     assert found and found.processors == (5, 3) and why is None
     assert places(settings(at_once=False), encode, encode) == (None, "as asked")
     assert places(settings(metric="wall"), encode, encode) == (None, "the time on the clock is compared")
     assert places(settings(), encode, threaded) == (None, "an encode has more threads")
+    assert places(settings(), other, other) == (None, "other programs may have threads")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3})
     assert places(settings(), encode, encode) == (None, "there is one processor")
 

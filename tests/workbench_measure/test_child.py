@@ -1,6 +1,5 @@
 """Child processes: what they used, how they failed, and that nothing of them is left."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -91,17 +90,6 @@ def test_a_hang_ends_at_the_time_limit_with_all_that_it_started(tmp_path: Path) 
 def test_environment_is_added_to_ours() -> None:
     finished = child.run(python("import os\nprint(os.environ['ADDED'], 'PATH' in os.environ)"), 60, {"ADDED": "yes"})
     assert finished.output == "yes True\n"
-
-
-def test_it_is_kept_on_a_processor() -> None:
-    ours = os.sched_getaffinity(0)
-    code = "import os\nprint(*os.sched_getaffinity(0))"
-    for number in ours:
-        assert child.run(python(code), 60, processor=number).output == f"{number}\n"
-    assert os.sched_getaffinity(0) == ours
-    missing = python("print('never')")
-    with pytest.raises(EnvironmentFault, match="cannot be started: Invalid argument"):
-        child.run(missing, 60, processor=4095)
 
 
 def test_jobs_side_by_side_keep_their_order() -> None:

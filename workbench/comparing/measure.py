@@ -108,6 +108,8 @@ def places(settings: Settings, base: Encode, candidate: Encode) -> tuple[Two | N
         return None, "as asked"
     if settings.metric != "cpu":
         return None, "the time on the clock is compared"
+    if base.whole or candidate.whole:
+        return None, "other programs may have threads"
     if max(base.threads, candidate.threads) > 1:
         return None, "an encode has more threads"
     two = two_processors()

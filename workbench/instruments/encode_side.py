@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ class _Job:
 
     report      a file for what timed_command.py says
     factor      above 1: it goes on until it has taken so many times the encode's processor time
-    processors  the two that it takes turns on; another program stays on the first one; None: any
+    processors  the two that it takes turns on; None: any
     """
 
     name: str
@@ -96,7 +95,7 @@ class EncodeSides:
     """The sides A, B and A' of one clip. Use it as a context manager; `run` is a pairs.Run.
 
     shown    what the decoder shows of each stream that was seen, by the stream's digest
-    two      the processors of the two sides of a pair, which run at once; None: one after the other, on any
+    two      the processors of the two sides of a pair, which run at once; None: one after the other, on any, as whole ones have to
     """
 
     def __init__(
@@ -198,7 +197,7 @@ class EncodeSides:
         """What each run took. Of our encoders all have a process that waits, of others none."""
         asked = [(job, job.server) for job in jobs if job.server is not None]
         if not asked:
-            return child.together([partial(self._run_command, job) for job in jobs], len(jobs))
+            return [self._run_command(job) for job in jobs]
         for job, server in asked:
             request = {"arguments": job.words, "factor": job.factor, "processors": job.processors}
             server.tell(request, job.encode.title)
@@ -216,9 +215,7 @@ class EncodeSides:
         if job.factor > 1:
             words = [sys.executable, "-I", "-S", _TIMED_COMMAND, str(job.report), repr(job.factor), *words]
         environment = job.encode.home.environment if job.encode.home else None
-        finished = child.run(
-            words, self._timeout_s, environment, check=False, processor=job.processors[0] if job.processors else None
-        )
+        finished = child.run(words, self._timeout_s, environment, check=False)
         usage = finished.usage
         if usage.exit_status != 0:
             raise SubjectError(f"{job.encode.title}: {child.describe_failure(finished)}")
