@@ -37,7 +37,10 @@ def test_every_verb_has_the_common_options(verb: str, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["profil"], "'profil' is no verb; verbs are: profile, corpus, kernels, flame, trace, memory, counts, report"),
+        (
+            ["profil"],
+            "'profil' is no verb; verbs are: profile, compare, doctor, corpus, kernels, flame, trace",
+        ),
         (["profile", "--fast", "x"], "No such option"),
         (["profile"], "Missing argument 'CORPUS'"),
     ],

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 
 from tests.workbench_see import memory_programs as programs
 from workbench.cli import main
-from workbench.commands.memory import Size, _is_compiled
+from workbench.commands.memory import Size
+from workbench.subject import is_compiled
 
 Run = Callable[..., Result]
 
@@ -194,11 +195,12 @@ def test_what_is_no_size(text: str) -> None:
 @pytest.mark.parametrize(
     ("kernels", "compiled"),
     [
-        ("numba", True), ("numba,sad=mine.py:sad", True), ("numba,sad=numpy", False), ("numpy", False), ("check:numba", False),
+        ("numba", True), ("simd,sad=numba", True),
+        ("numba,sad=mine.py:sad", True), ("numba,sad=numpy", False), ("numpy", False), ("check:numba", False),
     ],
 )  # fmt: skip
 def test_compiled_sets_are_known_by_their_names(kernels: str, compiled: bool) -> None:
-    assert _is_compiled(kernels) is compiled
+    assert is_compiled(kernels) is compiled
 
 
 # --- our encoder ------------------------------------------------------------------------------------------------------
