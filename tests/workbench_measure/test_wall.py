@@ -30,7 +30,7 @@ def test_start_up_and_time_per_frame_are_told_apart(subject: Subject, tmp_path: 
     assert set(found) == {("time_per_frame", 6), ("max_rss", 6)} | {(m, n) for m in ("wall", "cpu") for n in (1, 6)}
     assert all(len(record.values) == 3 for record in found.values())
     per_frame = found["time_per_frame", 6]
-    assert 0.09 <= sorted(per_frame.values)[1] <= 0.3  # the upper limits are wide for machines with other work
+    assert 0.05 <= sorted(per_frame.values)[1] <= 0.3  # wide, for machines with other work
     assert 0 <= per_frame.data["start_up_s"] <= 0.6
     assert (per_frame.data["n1"], per_frame.data["n2"]) == (1, 6)
     assert len(ticks) == 7  # the warm-up and three rounds of two
