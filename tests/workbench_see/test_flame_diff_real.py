@@ -20,7 +20,9 @@ def satd(a, a_at, a_stride, b, b_at, b_stride, w, h):
     return max(first, once(b, b_at, b_stride, a, a_at, a_stride, w, h))
 '''
 # By frames, not by seconds: on a busy machine the samples would be fewer, for they are of processor time.
-RUNS, FRAMES, WARM_UP, TIMEOUT_S = 3, 160, 17, 900.0
+FRAMES, WARM_UP, TIMEOUT_S = 96, 17, 900.0
+# Runs a side. Where the machine makes runs of the same program differ by a quarter, three cannot show a doubled kernel.
+MIN_RUNS, MAX_RUNS = 4, 16
 
 
 @pytest.mark.slow
@@ -30,7 +32,7 @@ def test_a_kernel_that_works_twice_is_the_one_that_has_colour(tmp_path: Path) ->
     corpus = Path(__file__).parents[2] / "corpus"
     sides = {"before": "numba", "after": f"numba,satd={tmp_path}/slow.py:satd", "again": "numba"}
     runs = {side: [] for side in sides}
-    for number in range(RUNS):  # in turn, so that the machine's moods meet all sides
+    for number in range(MAX_RUNS):  # in turn, so that the machine's moods meet all sides
         for side, kernels in sides.items():
             subject = parse_target(["pan", "--corpus", str(corpus), "--kernels", kernels]).encode("flame")
             folder = tmp_path / f"{side}-{number}"
@@ -42,11 +44,13 @@ def test_a_kernel_that_works_twice_is_the_one_that_has_colour(tmp_path: Path) ->
             record = stacks.measure(subject, folder, TIMEOUT_S, False, WARM_UP, sampling)
             runs[side].append(recording_of(record))
             print(f"{side}: {record.values[0]:.0f} samples of {record.data['frames']} frames")
+        slower = compare_stacks(runs["before"], runs["after"])
+        print("satd twice as slow:", whole_words(slower))
+        if number + 1 >= MIN_RUNS and slower.coloured:
+            break
     same = compare_stacks(runs["before"], runs["again"])
     print("the same twice:", whole_words(same))
     assert not same.coloured, [box.frame for box in same.coloured]
-    slower = compare_stacks(runs["before"], runs["after"])
-    print("satd twice as slow:", whole_words(slower))
     assert {parse_frame(box.frame).function for box in slower.coloured} == {"set_numba.satd"}
     assert all(box.own.verdict == 1 for box in slower.coloured)
     (satd,) = [each.own for each in slower.functions if each.own.verdict]
