@@ -100,7 +100,16 @@ def test_a_planted_slowdown_and_twice_the_work_are_found(mine: Path) -> None:
 
 @pytest.mark.parametrize(
     ("loops", "share", "exact"),
-    [(121, 0.01, 100), (6868, 0.01, 6900), (60, 0.01, 60), (121, 0.03, 133), (10, 0.03, 10), (1, 0.05, 1)],
+    [
+        (121, 0.01, 100),
+        (6868, 0.01, 6900),
+        (60, 0.01, 100),
+        (40, 0.01, 100),
+        (19, 0.01, 19),
+        (121, 0.03, 133),
+        (10, 0.03, 33),
+        (1, 0.05, 1),
+    ],
 )
 def test_calls_of_which_the_slowdown_is_a_whole_number(loops: int, share: float, exact: int) -> None:
     assert kernel_side._divisible(loops, share) == exact

@@ -1,11 +1,12 @@
 """Kernels as sides of a comparison: a few processes that keep them loaded and time them in turns (inside/kernel_worker.py).
 
-What a run measures is the sum over the slot's cases, of each the least of SLICES slices of some milliseconds. The slices of A
-and B alternate, so both see the same bursts of noise, and the least is what was seen between them.
+What a run measures is the sum over the slot's cases, of each the mean of the lower half of SLICES slices. In a slice, one
+process times all sides case by case, so that they see the same noise; where the sides took whole slices in turn, blocks of the
+same kernel twice differed by several percent on a machine whose host was busy elsewhere.
 
 A process is faster or slower than another one that does the same, by a thousandth here and there, for as long as it lives
-(its addresses, its pages). So every process holds the kernels of both sides, and for each block chance deals the sides out to
-the processes; kernels of two revisions, which one process cannot hold, have several processes each.
+(its addresses, its pages). So every process holds the kernels of both sides, and each slice is that of another process, as chance
+has it. Kernels of two revisions, which one process cannot hold, have several processes each, and take slices in turn.
 """
 
 from __future__ import annotations
@@ -21,13 +22,12 @@ from workbench.errors import InputError, OutputsDifferError, SubjectError
 from workbench.meters import Reading
 from workbench.pairs import BASE, CANDIDATE, PLANTED, TWIN, Sample
 from workbench.sides import Kernel
-from workbench.standing import PADDING, Standing, deal
+from workbench.standing import PADDING, Standing
 
 RUN_S = 0.06  # processor seconds of one side in a block
 SLICES = 10
 PROCESSES = 4  # as many as there are sides in a block
-_LONGER = 5  # times RUN_S that a run may take rather than leave out cases of an interpreted kernel
-_TRIED = 3  # slices that say how long a call takes
+_LONGER = 5  # times RUN_S that a run may take: of interpreted kernels, or for the planted share to be whole calls
 _ALIKE = 2.0  # sides whose speeds differ by less are called as often as each other
 _WORKER = Path(__file__).parent / "inside" / "kernel_worker.py"
 
@@ -60,13 +60,17 @@ class Worker:
             raise InputError(about["error"])
         self.about = about
 
-    def ask(self, kernel: Kernel, plan: Plan, seed: int) -> dict[str, Any]:
-        """Time one slice. Raises SubjectError where a kernel raises or takes the process with it, SubjectTimeout where it
-        hangs."""
-        request = {**vars(plan), "cases": list(plan.cases), "which": self.kernels.index(kernel), "seed": seed}
-        answer: dict[str, Any] = self._process.ask(request, str(kernel))
+    def ask(self, kernels: Sequence[Kernel], plans: Sequence[Plan], seed: int) -> dict[str, Any]:
+        """Time one slice of kernels with the same cases. Raises SubjectError where a kernel raises or takes the process with
+        it, SubjectTimeout where it hangs."""
+        sides = [
+            {"which": self.kernels.index(kernel), "loops": plan.loops}
+            for kernel, plan in zip(kernels, plans, strict=True)
+        ]
+        request = {"sides": sides, "cases": list(plans[0].cases), "seed": seed}
+        answer: dict[str, Any] = self._process.ask(request, " or ".join(dict.fromkeys(map(str, kernels))))
         if "error" in answer:
-            raise SubjectError(f"{kernel} raised {answer['error']}")
+            raise SubjectError(f"{kernels[answer['side']]} raised {answer['error']}")
         return answer
 
 
@@ -156,64 +160,67 @@ class KernelSides:
     def _pass_s(self, side: str, cases: Sequence[int], run_s: float) -> float:
         """Processor seconds of one call of each case: of so many that calling them is not what is seen."""
         kernel = self._kernels[side]
-        worker = next(worker for worker in self._workers if kernel in worker.kernels)
+        workers = [worker for worker in self._workers if kernel in worker.kernels]
+        weights = [1.0] * len(cases)
         loops = 1
         while True:
-            least = _Least(loops, [1.0] * len(cases))
-            for _ in range(_TRIED):
-                least.add(worker.ask(kernel, Plan(cases, loops), 0))
-                if least.seconds * loops > run_s:
+            least = math.inf  # of several, or a busy moment would make the calls of a whole comparison few
+            for worker in workers:
+                times = _Times(loops, weights)
+                answer = worker.ask([kernel], [Plan(cases, loops)], 0)
+                times.add(answer["empty_ns"], answer["loops_ns"][0])
+                least = min(least, times.seconds)
+                if least * loops > run_s:
                     break
-            if least.seconds * loops > run_s / SLICES / 2:
-                return least.seconds
+            if least * loops > run_s / SLICES / 2:
+                return least
             loops *= 4
 
     def run(self, order: Sequence[str], number: int) -> Mapping[str, Sample]:
-        """One block: the sides dealt out to the processes, and their slices in turns, each turn shuffled; the first one as
-        `order` has it."""
-        dealt = deal(order, self._workers, lambda name, worker: self._kernels[name] in worker.kernels, self._chance)
-        least = {name: _Least(self._plans[TWIN if name == PLANTED else name].loops, self._weights) for name in order}
+        """One block of these sides."""
+        times = {name: _Times(self._plans[TWIN if name == PLANTED else name].loops, self._weights) for name in order}
         noise = {name: _Noise() for name in order}
-        turn = list(order)
+        homes = list(dict.fromkeys(self._kernels[name].home for name in order))
         for piece in range(SLICES):
-            for name in turn:
+            self._chance.shuffle(homes)
+            for home in homes:
+                names = [name for name in order if self._kernels[name].home == home]
+                kernels, plans = [self._kernels[name] for name in names], [self._plans[name] for name in names]
+                worker = self._chance.choice([each for each in self._workers if each.kernels[0].home == home])
                 before = Reading.now()
-                seed = number * SLICES + piece  # the same for all sides: the same places in memory
-                answer = dealt[name].ask(self._kernels[name], self._plans[name], seed)
-                least[name].add(answer)
-                noise[name].add(before, answer)
-            self._chance.shuffle(turn)
+                answer = worker.ask(kernels, plans, number * SLICES + piece)
+                for name, loops_ns in zip(names, answer["loops_ns"], strict=True):
+                    times[name].add(answer["empty_ns"], loops_ns)
+                    noise[name].add(before, answer)
         calls = sum(self._weights)
-        return {name: noise[name].sample(least[name].seconds / calls) for name in order}
+        return {name: noise[name].sample(times[name].seconds / calls) for name in order}
 
 
 def _divisible(loops: int, share: float) -> int:
-    """About so many calls, of which a share is whole calls, unless that takes half as many again."""
+    """About so many calls, of which a share is whole calls, unless that takes _LONGER times as many."""
     exact = round(max(1, round(loops * share)) / share)
-    return exact if exact <= 1.5 * loops else loops
+    return exact if exact <= _LONGER * loops else loops
 
 
-class _Least:
-    """Over slices, the least time of each case; a side with more than `loops` calls is slower by those. Cases count by their
+class _Times:
+    """Over slices, the times of each case; a side with more than `loops` calls is slower by those. Cases count by their
     weights."""
 
     def __init__(self, loops: int, weights: Sequence[float]) -> None:
         self.loops = loops
         self._weights = weights
-        self._slices: list[dict[str, Any]] = []
+        self._slices: list[list[int]] = []
 
-    def add(self, answer: dict[str, Any]) -> None:
+    def add(self, empty_ns: Sequence[int], loops_ns: Sequence[int]) -> None:
         """One more slice."""
-        self._slices.append(answer)
-
-    def _sum_ns(self, name: str) -> float:
-        least = map(min, zip(*(piece[name] for piece in self._slices), strict=True))
-        return sum(weight * ns for weight, ns in zip(self._weights, least, strict=True))
+        self._slices.append([loop - empty for empty, loop in zip(empty_ns, loops_ns, strict=True)])
 
     @property
     def seconds(self) -> float:
         """Processor seconds of one call of each case, times its weight."""
-        return (self._sum_ns("loops_ns") - self._sum_ns("empty_ns")) / self.loops / 1e9
+        half = -(-len(self._slices) // 2)
+        lower = (sum(sorted(case)[:half]) / half for case in zip(*self._slices, strict=True))
+        return sum(weight * ns for weight, ns in zip(self._weights, lower, strict=True)) / self.loops / 1e9
 
 
 class _Noise:

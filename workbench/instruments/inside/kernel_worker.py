@@ -1,4 +1,4 @@
-"""Hold a slot of one or two kernel sets, and time one of them whenever a line on standard input asks.
+"""Hold a slot of one or two kernel sets, and time them in turns whenever a line on standard input asks.
 
 python kernel_worker.py CORE SLOT PATTERN KERNELS [KERNELS]; CORE is a processor to stay on, or -. It is started by its path and
 imports nothing of the workbench, so that the `encoder` it measures may be that of another revision. Answers are JSON lines
@@ -6,11 +6,13 @@ on standard output:
 
     first      [{"origin", "interpreted", "cases": [label ...], "digest", "load_s"} of each KERNELS], or {"error"} for what
                cannot be loaded
-    a request  {"which", "cases": [index ...], "loops", "seed"}: every case `loops` times
-    its answer {"empty_ns", "loops_ns": [of each case ...], "cpu_s", "switches"}, or {"error"}
+    a request  {"sides": [{"which", "loops"} ...], "cases": [index ...], "seed"}: each side's kernel calls every case `loops` times
+    its answer {"empty_ns": [of each case ...], "loops_ns": [of each side [of each case ...] ...], "cpu_s", "switches"}, or
+               {"error", "side"} for a kernel that raised
 
 Times are the thread's own processor time: of a loop without a call, and of one with `loops` calls. cpu_s is that of the whole
-request.
+request. All sides take a case before any takes the next one, within a fraction of a millisecond and in an order that is drawn: what
+disturbs a machine lasts longer than that, and so meets all sides alike.
 
 Where things lie in memory is part of the time: of a kernel that keeps vectors on its stack, one place in 16 costs 20 %, and a
 process would stay at its place for life. So all arrays of a request lie at places drawn from its seed, in memory that is mapped
@@ -43,8 +45,6 @@ _WARM_UPS = 2
 _DEPTHS = 32
 _PR_SET_PDEATHSIG = 1
 
-Times = tuple[int, int]
-
 
 class Timed:
     """A slot of a kernel set, ready to be called from a loop as the walk calls it."""
@@ -58,12 +58,10 @@ class Timed:
         self.cases = [case for case in cases_of(slot) if fnmatch.fnmatch(case.label, pattern)]
         self.origin = loaded.origins[slot]
         self.interpreted = not hasattr(getattr(loaded.kernels, slot), "get_compile_result")
-        self._table: Any = loaded.kernels
-        if loaded.interpreted and not self.interpreted:
-            self._table = _alone(slot, getattr(loaded.kernels, slot))
-        self._call = _loop(slot, len(self.cases[0].arguments), not self.interpreted) if self.cases else None
-        if self._call is not None:
-            self._call(self._table, 0, *self.cases[0].fresh_arguments())  # compiles the loop; the kernel may hang
+        kernel = getattr(loaded.kernels, slot)
+        self.call = _loop(kernel, len(self.cases[0].arguments) if self.cases else 0, not self.interpreted)
+        if self.cases:
+            self.call(0, *self.cases[0].fresh_arguments())  # compiles the loop; the kernel may hang
         self.load_s = time.perf_counter() - began
 
     def describe(self) -> dict[str, Any]:
@@ -79,30 +77,56 @@ class Timed:
             "load_s": self.load_s,
         }
 
-    def run(self, cases: Sequence[int], loops: int, seed: int) -> dict[str, Any]:
-        """Answer one request."""
-        switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-        cpu = time.process_time()
-        chosen = [self.cases[index] for index in cases]
-        with contextlib.closing(_Arena([case.arguments for case in chosen], seed)) as arena:
-            times = _on_a_stack_of(seed, lambda: [self._clocked(call, loops) for call in arena.arguments])
-            arena.arguments.clear()
-        return {
-            **{name: [one[at] for one in times] for at, name in enumerate(("empty_ns", "loops_ns"))},
-            "cpu_s": time.process_time() - cpu,
-            "switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches,
-        }
 
-    def _clocked(self, arguments: list[Any], loops: int) -> Times:
-        """Processor nanoseconds of an empty loop, and of `loops` calls."""
-        call, table, clock = self._call, self._table, time.thread_time_ns
-        assert call is not None
-        call(table, _WARM_UPS, *arguments)
-        at = clock()
-        call(table, 0, *arguments)
-        began = clock()
-        call(table, loops, *arguments)
-        return began - at, clock() - began
+class _RaisedError(Exception):
+    """Of the kernel of a side."""
+
+    def __init__(self, side: int, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.side = side
+
+
+def _slice(timed: Sequence[Timed], sides: Sequence[dict[str, int]], cases: Sequence[int], seed: int) -> dict[str, Any]:
+    """Answer one request. Raises _RaisedError."""
+    switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    cpu = time.process_time()
+    calls = [(timed[side["which"]].call, side["loops"]) for side in sides]
+    chosen = [timed[sides[0]["which"]].cases[index].arguments for index in cases]
+    chance = random.Random(seed)
+    with contextlib.closing(_Arena(chosen, seed)) as arena:
+        times = _on_a_stack_of(seed, lambda: [_clocked(calls, arguments, chance) for arguments in arena.arguments])
+        arena.arguments.clear()
+    empty, *loops = map(list, zip(*times, strict=True))
+    return {
+        "empty_ns": empty,
+        "loops_ns": loops,
+        "cpu_s": time.process_time() - cpu,
+        "switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches,
+    }
+
+
+def _clocked(
+    calls: Sequence[tuple[Callable[..., None], int]], arguments: list[Any], chance: random.Random
+) -> list[int]:
+    """Processor nanoseconds of an empty loop, and of each side's."""
+    clock = time.thread_time_ns
+    times = [0] * (1 + len(calls))
+    turn = list(range(len(calls)))
+    chance.shuffle(turn)
+    for side in turn:
+        call, loops = calls[side]
+        try:
+            call(_WARM_UPS, *arguments)
+            if not times[0]:
+                at = clock()
+                call(0, *arguments)
+                times[0] = clock() - at
+            at = clock()
+            call(loops, *arguments)
+            times[1 + side] = clock() - at
+        except Exception as error:  # a kernel may be anybody's; what it raises is what there is to say of it
+            raise _RaisedError(side, error) from error
+    return times
 
 
 class _Arena:
@@ -141,11 +165,11 @@ class _Arena:
             self._memory.close()
 
 
-def _on_a_stack_of(seed: int, measure: Callable[[], list[Times]]) -> list[Times]:
+def _on_a_stack_of(seed: int, measure: Callable[[], list[list[int]]]) -> list[list[int]]:
     """What `measure` returns in a new thread, whose stack begins at a page, so many of the interpreter's frames down."""
-    found: list[list[Times] | Exception] = []
+    found: list[list[list[int]] | Exception] = []
 
-    def deeper(depth: int) -> list[Times]:
+    def deeper(depth: int) -> list[list[int]]:
         # Python calls Python without its C stack; through `map`, which is C, it has to use that.
         return next(map(deeper, (depth - 1,))) if depth else measure()
 
@@ -163,20 +187,11 @@ def _on_a_stack_of(seed: int, measure: Callable[[], list[Times]]) -> list[Times]
     return found[0]
 
 
-def _alone(slot: str, kernel: Any) -> Any:
-    """A table that is compiled throughout, with this kernel in its slot: the other ones are interpreted, and not called."""
-    from encoder.kernels.load import DEFAULT_SET, load_kernels
-    from encoder.kernels.table import SLOTS, Kernels
-
-    others = load_kernels(DEFAULT_SET).kernels
-    return Kernels(**{name: kernel if name == slot else getattr(others, name) for name in SLOTS})
-
-
-def _loop(slot: str, arguments: int, compiled: bool) -> Callable[..., None]:
-    """call(kernels, loops, *arguments): the kernel of a slot, `loops` times."""
+def _loop(kernel: Callable[..., Any], arguments: int, compiled: bool) -> Callable[..., None]:
+    """call(loops, *arguments): a kernel, `loops` times."""
     names = ", ".join(f"a{index}" for index in range(arguments))
-    source = f"def call(kernels, loops, {names}):\n    for _ in range(loops):\n        kernels.{slot}({names})\n"
-    scope: dict[str, Any] = {}
+    source = f"def call(loops, {names}):\n    for _ in range(loops):\n        kernel({names})\n"
+    scope: dict[str, Any] = {"kernel": kernel}
     exec(source, scope)  # one loop for each number of arguments: a star would cost more than a small kernel
     call: Callable[..., None] = scope["call"]
     if not compiled:
@@ -223,9 +238,9 @@ def main() -> int:
 
 def _answer(timed: Sequence[Timed], request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return timed[request.pop("which")].run(**request)
-    except Exception as error:  # a kernel may be anybody's; what it raises is what there is to say of it
-        return {"error": f"{type(error).__name__}: {error}"}
+        return _slice(timed, **request)
+    except _RaisedError as error:
+        return {"error": str(error), "side": error.side}
 
 
 if __name__ == "__main__":
