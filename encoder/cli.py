@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
+from encoder.config import DEFAULT_KERNELS
 from encoder.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, EncoderError
 
 _EPILOG = """\
@@ -96,10 +97,12 @@ def _parser() -> argparse.ArgumentParser:
 
     coding = parser.add_argument_group("coding")
     _add_number(coding, "--quantizer", 100, "1 (finest) to 255; default 100")
-    _add_number(coding, "--speed", 10, "0 (smallest files) to 10 (fastest): presets change at 6 and 8; default 10")
+    _add_number(
+        coding, "--speed", 10, "0 (smallest files) to 10 (fastest): presets change at 4, 6, 7 and 9; default 10"
+    )
     _add_number(coding, "--tile-cols-log2", 0, "cut into at most 2**N tile columns; default 0")
     _add_number(coding, "--tile-rows-log2", 0, "cut into at most 2**N tile rows; default 0")
-    _add_number(coding, "--threads", None, "tiles encoded at the same time; default: one per core")
+    _add_number(coding, "--threads", None, "encode tiles and filter rows at the same time; default: one per core")
     _add_number(coding, "--skip", 0, "leave out the first N frames of the input; default 0")
     _add_number(coding, "--limit", None, "encode at most N frames; default: all")
 
@@ -109,8 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     kernels.add_argument(
         "--kernels",
         metavar="SET",
-        default="numba",
-        help="python, numpy or numba (default), also with single kernels replaced: numba,SLOT=FILE.py:FUNCTION; "
+        default=DEFAULT_KERNELS,
+        help="simd (default), numba, numpy or python, also with single kernels replaced: simd,SLOT=FILE.py:FUNCTION; "
         "the bytes are the same with all of them",
     )
     kernels.add_argument("--warm", action="store_true", help="compile everything into the cache and exit; no INPUT")

@@ -26,6 +26,7 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numba
+from llvmlite import binding as llvm
 from numba import njit, types
 from numba.core import event
 from numba.core.codegen import JITCodeLibrary
@@ -168,12 +169,51 @@ class _KeepAsPart(FunctionPass):
         return True
 
 
-class _PartCompiler(CompilerBase):
-    def define_pipelines(self) -> list[Any]:
-        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        pipeline.add_pass_after(_KeepAsPart, IRProcessing)
-        pipeline.finalize()
-        return [pipeline]
+class _EntryLibrary(JITCodeLibrary):
+    """Machine code that is called, not inlined: the cache need not keep IR of it, whose reading takes longer than loading it."""
+
+    def serialize_using_object_code(self) -> tuple[str, str, tuple[bytes, bytes]]:
+        """Numba's form: name, kind, and the object with bitcode, here of nothing but names."""
+        self._ensure_finalized()
+        return self.name, "object", (self._get_compiled_object(), _names_alone(self._final_module).as_bitcode())
+
+
+def _names_alone(module: Any) -> Any:
+    """An LLVM module with the names that a module defines, from which numba learns what the machine code has. They are internal: a
+    caller that links it (a kernel of the user's) still finds the functions themselves."""
+    named = [each for kind in (module.functions, module.global_variables) for each in kind if not each.is_declaration]
+    return llvm.parse_assembly("\n".join(f'@"{each.name}" = internal global i8 0' for each in named))
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _KeepAsEntry(FunctionPass):
+    """Lower into an _EntryLibrary, which the cache can keep."""
+
+    _name = "keep_as_entry"
+
+    def __init__(self) -> None:
+        FunctionPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _EntryLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return True
+
+
+def _compiler_with(keep: type[FunctionPass]) -> type[CompilerBase]:
+    """Numba's compiler, with a pass that says into which library it lowers."""
+
+    class Compiler(CompilerBase):
+        def define_pipelines(self) -> list[Any]:
+            pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
+            pipeline.add_pass_after(keep, IRProcessing)
+            pipeline.finalize()
+            return [pipeline]
+
+    return Compiler
+
+
+_PartCompiler, _EntryCompiler = _compiler_with(_KeepAsPart), _compiler_with(_KeepAsEntry)
 
 
 _twins: dict[str, dict[str, Any]] = {}
@@ -215,7 +255,40 @@ def compiled(module: ModuleType, name: str, cached: bool = True) -> Any:
     """
     if cached:
         numba.config.CACHE_DIR = str(_cache_folder(module.__name__))
-    return njit(cache=cached, no_cfunc_wrapper=True, **OPTIONS)(_copy(getattr(module, name), _twin(module)))
+    names: dict[str, Any] = {}
+    function = njit(pipeline_class=_EntryCompiler, cache=cached, no_cfunc_wrapper=True, **OPTIONS)(
+        _copy(getattr(module, name), names)
+    )
+    compile_now = function._compiler.compile
+
+    def compile_with_parts(args: Any, return_type: Any) -> Any:
+        if (module.__name__, name) in made_elsewhere and (made := _wait_for(function, module.__name__, name, args)):
+            return made
+        # Hundreds of functions, which nobody needs where the cache has the machine code.
+        names.update(_twin(module))
+        return compile_now(args, return_type)
+
+    function._compiler.compile = compile_with_parts
+    return function
+
+
+made_elsewhere: dict[tuple[str, str], Callable[[], Any]] = {}
+"""Entry points, (module, name), that another process is compiling into the cache: what waits for its end."""
+
+
+def is_in_cache(module_name: str, name: str) -> bool:
+    """Whether machine code of an entry point is on disk."""
+    return any(_cache_folder(module_name).glob(f"*/{module_name.rpartition('.')[2]}.{name}-*.nbc"))
+
+
+def _wait_for(function: Any, module_name: str, name: str, args: Any) -> Any:
+    """What another process has compiled; None where it failed, or did so for other types."""
+    made_elsewhere.pop((module_name, name))()
+    made = function._cache.load_overload(args, function.targetctx)
+    if made is not None:
+        function.targetctx.insert_user_function(made.entry_point, made.fndesc, [made.library])
+        function._cache.disable()  # saved once more, it would lack what stands only in the process that has compiled it
+    return made
 
 
 class CompileWatch(event.Listener):

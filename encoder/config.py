@@ -12,6 +12,7 @@ MAX_THREADS = 1024
 MAX_FRAMES = 2**31 - 1  # of a stream: display indices and intervals are below
 DEFAULT_KEYINT, DEFAULT_MIN_KEYINT = 240, 12
 DEFAULT_FPS = Fraction(25)  # for inputs that do not say
+DEFAULT_KERNELS = "simd"  # the fastest set
 _MAX_UINT32 = 2**32 - 1
 
 
@@ -25,8 +26,8 @@ class EncoderConfig:
     speed            0 (slowest) to 10: see presets.py
     tile_cols_log2   log2 of the number of tile columns asked for, as in the specification (5.9.15): the picture
     tile_rows_log2   is cut into at most so many, because a tile is whole superblocks of 64x64
-    threads          tiles encoded at the same time
-    kernels          a set, with overrides: "numba,satd=mine.py:satd_fast"
+    threads          that encode tiles and filter rows at the same time; from 2 on, one more prepares the next frame meanwhile
+    kernels          a set, with overrides: "simd,satd=mine.py:satd_fast"
     probe            record spans inside the compiled code
     stress_seed      draw every decision at random from this seed; None encodes in earnest
     psnr             measure every frame against its source
@@ -47,7 +48,7 @@ class EncoderConfig:
     tile_cols_log2: int = 0
     tile_rows_log2: int = 0
     threads: int = 1
-    kernels: str = "numba"
+    kernels: str = DEFAULT_KERNELS
     probe: bool = False
     stress_seed: int | None = None
     psnr: bool = False

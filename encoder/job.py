@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import json
 import os
+import signal
 import stat
 import sys
 import time
@@ -20,6 +21,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
@@ -75,6 +78,7 @@ class Progress(Protocol):
 def warm(options: argparse.Namespace, progress: Progress) -> str:
     """Compile what the kernel set needs into the cache; returns the line to print. Raises KernelError for a user's kernel that
     raises when it is tried."""
+    _begin_compiling(options.kernels)
     from encoder.stream import warm as warm_kernels
 
     began = time.perf_counter()
@@ -91,6 +95,7 @@ def encode_files(options: argparse.Namespace, progress: Progress) -> str:
             source = open_input(options.input, inputs)
             config = _config(options, source)
             sink = Sink(options, config, outputs)
+            _begin_compiling(config.kernels)
             from encoder.stream import encode
 
             packets = encode(account.reading(source.pictures(options.skip, options.limit)), config)
@@ -102,6 +107,38 @@ def encode_files(options: argparse.Namespace, progress: Progress) -> str:
         figures = _encode(packets, options, config, sink, account, progress)
         sink.write_stats(figures)
     return _summary(figures, account.frames_s)
+
+
+def _begin_compiling(kernels: str) -> None:
+    """Import what encodes, and have another process compile where the cache is cold."""
+    _import_numba()
+    from encoder import compile_ahead
+
+    compile_ahead.start(kernels)
+
+
+def _import_numba() -> None:
+    """Import numba and what uses it, without scipy, and whole.
+
+    Numba tries scipy.linalg, which takes half a second to import, only to know for np.cov whether it is there. Imports swallow what
+    is raised in callbacks of theirs, an interrupt too, which would then be lost: signals wait until they are done.
+    """
+    waiting = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    try:
+        if "scipy" not in sys.modules and find_spec("scipy") is not None:
+            _import_arraymath()
+        import_module("encoder.stream")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
+
+
+def _import_arraymath() -> None:
+    sys.modules["scipy"] = None  # type: ignore[assignment]
+    try:
+        arraymath: Any = import_module("numba.np.arraymath")
+    finally:
+        del sys.modules["scipy"]
+    arraymath._HAVE_BLAS = True
 
 
 def _encode(

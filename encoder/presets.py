@@ -3,11 +3,13 @@
 What each step buys and costs: BD-rate on Y-PSNR and encoding time against the one before, over three real clips (cyclists 640x272,
 a street 512x384, a cartoon 640x360), 60 frames, quantizers 80, 120, 160, 200, the numba set on one thread.
 
-9, 10   FAST         one candidate of a block is coded, one pair of references tried, vectors fitted, the regular filter only
-7, 8    MEDIUM       -5.3 % for 2.5 times the time. Two coded candidates with a second NEARMV are 1.7 % of it, the rest are finer
+9, 10   FASTEST      the partition of inter frames is planned, not searched: a block is coded once
+7, 8    FAST         -13.5 %: the partition is searched, one candidate of a block is coded, one pair of references tried, vectors
+                     fitted, the regular filter only
+6       MEDIUM       -5.3 % for 2.5 times the time. Two coded candidates with a second NEARMV are 1.7 % of it, the rest are finer
                      vectors, splits, four references, filters by block and restoration of luma. More pairs, and a second transform
                      type, each gave FAST less than 0.1 %
-4, 5, 6 THOROUGH     -3.1 % for 1.4 times the time: earlier splits, three candidates, five transform types, restoration of chroma
+4, 5    THOROUGH     -3.1 % for 1.4 times the time: earlier splits, three candidates, five transform types, restoration of chroma
 0 to 3  EXHAUSTIVE   -0.2 % for 2 times the time: deblocking levels of base frames searched, self guided restoration in units of
                      three sizes, four candidates
 """
@@ -37,6 +39,15 @@ class SearchEffort:
                       searched for the best candidate alone; 0: it is searched for every reference
     split_eob         a 16x16 block is split if its luma has at least so many coefficients
     skip_split_rate   a block without coefficients is split if it costs more than so many 1/512 bit
+
+    planned           1: the partition is planned from the motion between sources, and each block decided by SATD just before it
+                      is coded (tile/partition_plan.py); 0: it is searched by coding (tile/search.py). Where it is planned:
+    plan_rate         1/512 bit that a block of the plan is taken to cost beside its residual
+    hopeless          references that the plan sees more than so many eighths behind the best one are not tried, and those whose
+                      first vectors are so far behind not searched
+    enough_shift      a prediction that leaves at most 8 / 2**enough_shift steps a sample ends the search
+
+    rates_interval    rates follow the adapted CDFs after so many superblocks
     """
 
     flat_divisor: int
@@ -54,6 +65,11 @@ class SearchEffort:
     fitted_vectors: int
     split_eob: int
     skip_split_rate: int
+    planned: int
+    plan_rate: int
+    hopeless: int
+    enough_shift: int
+    rates_interval: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +78,8 @@ class SpeedPreset:
 
     search                the search in the tiles
     references            how many references of a frame are searched, at most
-    cdef                  "fast", "medium" or "thorough": the search of CDEF strengths (cdef_search)
-    temporal_filter       base frames are cleaned along the motion before they are coded
+    cdef                  "fastest", "fast", "medium" or "thorough": the search of CDEF strengths (cdef_search)
+    temporal_reach        base frames are cleaned, before they are coded, along the motion of so many pictures on each side
     switchable_filter     blocks choose their interpolation filter
     use_ref_frame_mvs     motion vectors are predicted from earlier frames too
     high_precision_below  motion vectors in 1/8 samples in frames of a lower quantizer index than this
@@ -75,7 +91,7 @@ class SpeedPreset:
     search: SearchEffort
     references: int
     cdef: str
-    temporal_filter: bool
+    temporal_reach: int
     switchable_filter: bool
     use_ref_frame_mvs: bool
     high_precision_below: int
@@ -84,13 +100,24 @@ class SpeedPreset:
     deblock_search: bool
 
 
+FASTEST = SpeedPreset(
+    search=SearchEffort(
+        flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5, rdoq_limit=16,
+        smallest_level=1, coded_candidates=1, near_vectors=1,
+        pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=5, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
+        planned=1, plan_rate=3072, hopeless=6, enough_shift=8, rates_interval=16,
+    ),
+    references=2, cdef="fastest", temporal_reach=2, switchable_filter=False, use_ref_frame_mvs=False,
+    high_precision_below=0, restoration="fast", restored_layers=0, deblock_search=False,
+)  # fmt: skip
 FAST = SpeedPreset(
     search=SearchEffort(
         flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5, rdoq_limit=16,
         smallest_level=1, coded_candidates=1, near_vectors=1,
         pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=2, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
+        planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
     ),
-    references=2, cdef="fast", temporal_filter=True, switchable_filter=False, use_ref_frame_mvs=True,
+    references=2, cdef="fast", temporal_reach=3, switchable_filter=False, use_ref_frame_mvs=True,
     high_precision_below=0, restoration="fast", restored_layers=0, deblock_search=False,
 )  # fmt: skip
 MEDIUM = SpeedPreset(
@@ -98,8 +125,9 @@ MEDIUM = SpeedPreset(
         flat_divisor=8, busy_factor=2, good_shift=6, close_shift=4, rdoq_limit=16,
         smallest_level=1, coded_candidates=2, near_vectors=2,
         pairs=2, pair_modes=4, inter_tx_types=2, intra_shift=2, fitted_vectors=0, split_eob=6, skip_split_rate=6144,
+        planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
     ),
-    references=4, cdef="medium", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,
+    references=4, cdef="medium", temporal_reach=3, switchable_filter=True, use_ref_frame_mvs=True,
     high_precision_below=100, restoration="fast", restored_layers=5, deblock_search=False,
 )  # fmt: skip
 THOROUGH = SpeedPreset(
@@ -107,8 +135,9 @@ THOROUGH = SpeedPreset(
         flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, rdoq_limit=16,
         smallest_level=1, coded_candidates=3, near_vectors=3,
         pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=3, fitted_vectors=0, split_eob=2, skip_split_rate=4096,
+        planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
     ),
-    references=4, cdef="thorough", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,
+    references=4, cdef="thorough", temporal_reach=3, switchable_filter=True, use_ref_frame_mvs=True,
     high_precision_below=128, restoration="medium", restored_layers=5, deblock_search=False,
 )  # fmt: skip
 EXHAUSTIVE = SpeedPreset(
@@ -116,8 +145,9 @@ EXHAUSTIVE = SpeedPreset(
         flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, rdoq_limit=16,
         smallest_level=1, coded_candidates=4, near_vectors=3,
         pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=3, fitted_vectors=0, split_eob=1, skip_split_rate=2048,
+        planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
     ),
-    references=4, cdef="thorough", temporal_filter=True, switchable_filter=True, use_ref_frame_mvs=True,
+    references=4, cdef="thorough", temporal_reach=3, switchable_filter=True, use_ref_frame_mvs=True,
     high_precision_below=128, restoration="thorough", restored_layers=5, deblock_search=True,
 )  # fmt: skip
 
@@ -126,6 +156,8 @@ def speed_preset(speed: int) -> SpeedPreset:
     """The preset of a speed, 0 to 10."""
     if speed <= 3:
         return EXHAUSTIVE
-    if speed <= 6:
+    if speed <= 5:
         return THOROUGH
-    return MEDIUM if speed <= 8 else FAST
+    if speed == 6:
+        return MEDIUM
+    return FAST if speed <= 8 else FASTEST

@@ -1,6 +1,6 @@
 """From pictures to temporal units: the whole story of an encode.
 
-pictures -> Lookahead: copies, key frames -> Gop: plans in coding order -> FrameEncoder -> temporal units
+pictures -> Lookahead: copies, key frames -> Gop: plans in coding order -> Preparation -> FrameEncoder -> temporal units
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
@@ -16,19 +17,15 @@ import numpy as np
 
 from encoder.compiled import CompileWatch
 from encoder.config import EncoderConfig
-from encoder.frame.cascade import FULL, Cascade
 from encoder.frame.choices import FrameChoices, choose
 from encoder.frame.frame import FrameEncoder, FrameResult
 from encoder.frame.gop import FramePlan, Gop, Plan
 from encoder.frame.lookahead import Lookahead, LookaheadPicture
-from encoder.frame.temporal_filter import TemporalFilter
+from encoder.frame.preparation import Preparation, Prepared
 from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
 from encoder.spec import KEY_FRAME
-from encoder.timeline import FRAME_OUT, mark, span
-
-TEMPORAL_REACH = 3
-"""Pictures on each side that the temporal filter looks at."""
+from encoder.timeline import FRAME_OUT, WAIT_FOR_PREPARATION, mark, span
 
 
 @dataclass(frozen=True)
@@ -63,15 +60,15 @@ class Encoder:
         kernels = load_kernels(config.kernels)
         self.config = config
         self._lookahead = Lookahead(config, kernels.kernels)
-        self._temporal_filter = TemporalFilter(kernels, config.width, config.height)
-        self._cascade = Cascade(kernels, config.width, config.height)
+        self._preparation = Preparation(config, kernels)
         self._gop = Gop(config.low_latency)
         self._frame_encoder = FrameEncoder(config, kernels)
         self._plans: deque[Plan] = deque()
         self._frames: list[dict[str, Any]] = []  # coded in the temporal unit that is not complete yet
-        self._base: LookaheadPicture | None = None  # the last one that was coded
-        self._steepness = FULL
         self._lookahead_s = 0.0
+        # With a second thread, the next frame is prepared while one is coded.
+        self._thread = ThreadPoolExecutor(1, "ahead") if config.threads > 1 and not kernels.interpreted else None
+        self._ahead: Future[Prepared] | None = None
         self._flushed = False
 
     def __enter__(self) -> Encoder:
@@ -84,6 +81,8 @@ class Encoder:
 
     def close(self) -> None:
         """End the threads; nothing can be received any more."""
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
         self._frame_encoder.close()
 
     def send(self, picture: Picture) -> None:
@@ -110,24 +109,59 @@ class Encoder:
 
     def receive(self) -> Packet | None:
         """The next packet; None where more pictures are needed for one, or after `flush`, where there are no more."""
-        while self._plans and self._is_ready(self._plans[0]):
-            plan = self._plans.popleft()
+        while self._plans and self._is_ready(0):
+            plan = self._plans[0]
             with span("frame" if isinstance(plan, FramePlan) else "show", plan.display_index):
                 if isinstance(plan, FramePlan):
                     unit = self._encode(plan)
                 else:
+                    self._plans.popleft()
                     unit = self._frame_encoder.show_existing(plan).unit
             if unit is not None:
                 return self._packet(plan, unit)
         return None
 
-    def _is_ready(self, plan: Plan) -> bool:
+    def _is_ready(self, place: int) -> bool:
         """Whether the pictures are here that the temporal filter wants, and for a key frame the base that comes next."""
-        if not isinstance(plan, FramePlan) or not choose(self.config, plan).temporal_filter:
+        plan = self._plans[place]
+        if not isinstance(plan, FramePlan):
             return True
-        if plan.frame_type == KEY_FRAME and len(self._plans) == 1 and not self._flushed:
+        choices = choose(self.config, plan)
+        if not choices.temporal_filter:
+            return True
+        if plan.frame_type == KEY_FRAME and len(self._plans) == place + 1 and not self._flushed:
             return False
-        return self._lookahead.has_sent(plan.display_index + TEMPORAL_REACH)
+        return self._lookahead.has_sent(plan.display_index + choices.preset.temporal_reach)
+
+    def _prepared(self) -> Prepared:
+        """What the first of the plans takes to be coded; made ahead, it cost nothing but the time that we waited for it."""
+        if self._ahead is None:
+            return self._preparation.prepare(*self._pictures(0))
+        ahead, self._ahead = self._ahead, None
+        began = time.perf_counter()
+        with span(WAIT_FOR_PREPARATION):
+            prepared = ahead.result()
+        return replace(prepared, filter_s=time.perf_counter() - began, motion_s=0.0)
+
+    def _look_ahead(self) -> None:
+        """Have the next frame prepared, if it can be and there is a thread for it."""
+        if self._thread is None or self._ahead is not None:
+            return
+        place = next((i for i, plan in enumerate(self._plans) if isinstance(plan, FramePlan)), None)
+        if place is not None and self._is_ready(place):
+            self._ahead = self._thread.submit(self._preparation.prepare, *self._pictures(place))
+
+    def _pictures(
+        self, place: int
+    ) -> tuple[FramePlan, LookaheadPicture, list[LookaheadPicture], LookaheadPicture | None]:
+        """The arguments of Preparation.prepare for a frame's plan."""
+        plan = self._plans[place]
+        assert isinstance(plan, FramePlan)
+        reach = choose(self.config, plan).preset.temporal_reach
+        next_plan = self._plans[place + 1] if place + 1 < len(self._plans) else None
+        is_base = isinstance(next_plan, FramePlan) and next_plan.frame_type != KEY_FRAME
+        behind = self._lookahead[next_plan.display_index] if next_plan is not None and is_base else None
+        return plan, self._lookahead[plan.display_index], self._lookahead.around(plan.display_index, reach), behind
 
     def _plan(self, decisions: list[bool]) -> None:
         for is_key in decisions:
@@ -135,41 +169,17 @@ class Encoder:
 
     def _encode(self, plan: FramePlan) -> bytes | None:
         began = time.perf_counter()
-        source = self._lookahead[plan.display_index]
-        if plan.layer == 0 and not self.config.low_latency:
-            self._measure(plan, source)
-        choices = choose(self.config, plan, self._steepness)
-        if choices.temporal_filter:
-            source = self._cleaned(source, plan, choices.base_q_idx)
-        self._lookahead_s += time.perf_counter() - began
-        began = time.perf_counter()
-        result = self._frame_encoder.encode(source, plan, choices)
+        prepared = self._prepared()
+        self._plans.popleft()
+        self._look_ahead()
+        result = self._frame_encoder.encode(prepared.source.picture, plan, prepared.choices, prepared.motion)
         # The frame that is coded next pays for the lookahead's work since the last one.
-        result.stages_s["lookahead"] = self._lookahead_s
+        result.stages_s["lookahead"] = self._lookahead_s + prepared.filter_s
+        result.stages_s["motion"] += prepared.motion_s
         wall_s = time.perf_counter() - began + self._lookahead_s
         self._lookahead_s = 0.0
-        self._frames.append(_frame_stats(plan, choices, result, wall_s))
+        self._frames.append(_frame_stats(plan, prepared.choices, result, wall_s))
         return result.unit
-
-    def _measure(self, plan: FramePlan, base: LookaheadPicture) -> None:
-        """How steep the cascade is between a base and the one before; of a key frame, between it and the base behind it."""
-        before, self._base = self._base, base
-        if plan.frame_type != KEY_FRAME:
-            assert before is not None, "a key frame has come first"
-            self._steepness = self._cascade.steepness(before.pyramid, base.pyramid)
-            return
-        behind = self._plans[0] if self._plans else None
-        if isinstance(behind, FramePlan) and behind.frame_type != KEY_FRAME:
-            self._steepness = self._cascade.steepness(base.pyramid, self._lookahead[behind.display_index].pyramid)
-
-    def _cleaned(self, source: LookaheadPicture, plan: FramePlan, base_q_idx: int) -> LookaheadPicture:
-        """The picture after the temporal filter; of a key frame, whose past is another scene, only with what follows."""
-        neighbours = self._lookahead.around(source.display_index, TEMPORAL_REACH)
-        if plan.frame_type == KEY_FRAME:
-            neighbours = [other for other in neighbours if other.display_index > source.display_index]
-        with span("temporal filter"):
-            picture = self._temporal_filter.apply(source, neighbours, base_q_idx)
-        return replace(source, picture=picture)
 
     def _packet(self, plan: Plan, unit: bytes) -> Packet:
         mark(FRAME_OUT, plan.display_index)

@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from encoder.config import EncoderConfig
+from encoder.config import DEFAULT_KERNELS, EncoderConfig
 from encoder.frame.choices import FrameChoices
 from encoder.frame.filter_levels import CdefStrengths
 from encoder.frame.frame import FrameEncoder
 from encoder.frame.gop import FramePlan, Plan, ShowExisting
-from encoder.frame.lookahead import LookaheadPicture
-from encoder.frame.motion_search import LumaPyramid
+from encoder.frame.preparation import NO_MOTION
 from encoder.frame.restoration_search import set_units
 from encoder.intmath import clip3
-from encoder.kernels.load import DEFAULT_SET, load_kernels
+from encoder.kernels.load import load_kernels
 from encoder.picture import REF_BORDER, Picture
 from encoder.presets import FAST
 from encoder.spec import (
@@ -50,7 +49,7 @@ OnFrame = Callable[[FrameEncoder, Plan, FrameChoices | None], None]
 
 
 def encode_stress(
-    seed: int, kernels: str = DEFAULT_SET, on_frame: OnFrame | None = None
+    seed: int, kernels: str = DEFAULT_KERNELS, on_frame: OnFrame | None = None
 ) -> tuple[EncoderConfig, Iterator[Packet]]:
     """A stream of a few frames drawn from `seed`: the same for every kernel set.
 
@@ -74,16 +73,14 @@ def encode_stress(
 
 
 def _packets(config: EncoderConfig, dice: random.Random, on_frame: OnFrame | None) -> Iterator[Packet]:
-    kernels = load_kernels(config.kernels)
-    encoder = FrameEncoder(config, kernels)
+    encoder = FrameEncoder(config, load_kernels(config.kernels))
     picture = Picture.allocate(config.width, config.height, REF_BORDER)
-    source = LookaheadPicture(0, picture, LumaPyramid(kernels.kernels, picture))
     try:
         for plan in draw_plans(dice):
             choices = None
             if isinstance(plan, FramePlan):
                 choices = draw_choices(dice)
-                result = encoder.encode(source, plan, choices)
+                result = encoder.encode(picture, plan, choices, NO_MOTION)
             else:
                 result = encoder.show_existing(plan)
             if on_frame is not None:

@@ -31,6 +31,8 @@ NONE = -1
 LANE_FIELDS = ("name", "begin_ns", "end_ns", "frame", "tile", "first", "last")
 """Columns of a lane; `first` and `last` say which of the tile's own spans were recorded meanwhile."""
 WAIT_FOR_TILES = "wait for tiles"
+WAIT_FOR_ROWS = "wait for rows"
+WAIT_FOR_PREPARATION = "wait for preparation"
 FRAME_IN, FRAME_OUT = "in", "out"
 """Marks: a picture was sent, a packet that shows it is ready."""
 

@@ -1,5 +1,6 @@
 """Fixtures that the tests of all floors share."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import encoder.errors
 from encoder.picture import Picture
@@ -18,6 +20,10 @@ from encoder.y4m import Y4mWriter
 
 # The folder that this process imports the packages from, for the processes that it starts: they run elsewhere.
 PACKAGES = Path(encoder.errors.__file__).parents[1]
+
+# On a machine that others use too, an example may take any time.
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
 
 # A shell that starts us in the background has us ignore it, and with us the programs that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -60,8 +66,18 @@ def process_environment() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def compiled_kernels(process_environment: dict[str, str]) -> None:
-    """Fills the cache of compiled code, where it is empty: a minute or two that no single test should pay for."""
-    subprocess.run([sys.executable, "-m", "encoder", "--warm", "--quiet"], env=process_environment, check=True)
+    """Fills the cache of compiled code, where it is empty: a minute or two that no single test should pay for.
+
+    One worker does it while the others wait, for each would take both processors.
+    """
+    from encoder.compiled import cache_root  # and with it numba, which many tests do without
+
+    cache_root().mkdir(parents=True, exist_ok=True)
+    with open(cache_root() / "tests.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for kernels in ("simd", "numba"):
+            words = [sys.executable, "-m", "encoder", "--warm", "--quiet", "--kernels", kernels]
+            subprocess.run(words, env=process_environment, check=True)
 
 
 @pytest.fixture

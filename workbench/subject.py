@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from encoder.config import DEFAULT_KERNELS
 from workbench.errors import EnvironmentFault, InputError
 
 _OPTIONS_OF_OURS = (
@@ -106,7 +107,7 @@ class Subject:
     height: int
     frames: int
     encoder: Encoder
-    kernels: str = "numba"
+    kernels: str = DEFAULT_KERNELS
     quantizer: int = 100
     tile_cols_log2: int = 0
     tile_rows_log2: int = 0

@@ -1,6 +1,6 @@
 """What each of some CDEF strengths would cost: the error it leaves in every 64x64 area. Plain subset.
 
-Blocks, samples around them, directions and strengths are those of filters.cdef_frame, so the error is the one it will leave.
+Blocks, samples around them, directions and strengths are those of filters.cdef_rows, so the error is the one it will leave.
 """
 
 import numpy as np
@@ -17,8 +17,9 @@ from encoder.frame.filters import (
 )
 
 
-def cdef_costs(k, f, source, candidates, y_count, step, costs):
-    """Squared errors against `source`, a picture laid out like f.samples, which holds the deblocked reconstruction.
+def cdef_costs(k, f, source, candidates, y_count, step, costs, sb_row_start, sb_row_end):
+    """Squared errors against `source`, a picture laid out like f.samples, which holds the deblocked reconstruction, in some
+    superblock rows. Rows may be measured in any order and at the same time.
 
     candidates   pairs (primary, secondary strength): y_count for luma, the others for both chroma planes. f's own
                  strengths are not looked at
@@ -31,7 +32,7 @@ def cdef_costs(k, f, source, candidates, y_count, step, costs):
     found = np.empty(64, np.int64)
     unfiltered = np.empty(64, np.int64)
     filtered = np.empty(64, np.uint8)
-    for sb in range(len(f.cdef_idx)):
+    for sb in range(sb_row_start * sb_cols, sb_row_end * sb_cols):
         first = sb * count
         for i in range(first, first + count):
             costs[i] = 0

@@ -49,6 +49,7 @@ class CdefEffort:
 
 _LUMA: tuple[Near, ...] = ((8, 0, 0), (12, 1, 1), (0, 0, 2), (16, 2, 0))
 _CHROMA: tuple[Near, ...] = ((8, 0, 0), (0, 14, 0), (0, 8, 1), (0, 1, 3))
+FASTEST = CdefEffort(((8, 0, 0), (0, 0, 2)), ((8, 0, 0), (0, 8, 1)), step=4, max_sets=2)
 FAST = CdefEffort(_LUMA, _CHROMA, step=2)
 MEDIUM = CdefEffort((*_LUMA, (8, 0, 1), (8, 3, 1), (0, 0, 1), (8, 1, 3)), (*_CHROMA, (0, 15, 1), (0, 5, 0)))
 THOROUGH = CdefEffort(_LUMA, _CHROMA, estimate_step=4, max_sets=8)
@@ -66,7 +67,7 @@ def search_cdef(
 ) -> tuple[CdefStrengths, ...]:
     """The sets, 1, 2, 4 or 8 of them; writes the index of each 64x64 area to f.cdef_idx where that is not -1.
 
-    cdef_costs   the function of that name, as it stands or compiled
+    cdef_costs   the function of that name for all rows, as it stands or compiled
     f            a FilterView: its samples are the deblocked reconstruction, its damping the one to use
     source       samples of the picture to come close to, laid out like f.samples
     """

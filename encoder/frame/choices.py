@@ -72,7 +72,12 @@ LAYER_Q = (0, 32, 52, 64, 74)
 (0, 15, 25, 30, 35), which is rav1e's, costs 16 % more; (0, 22, 36, 46, 54) 4 % more, (0, 40, 64, 78, 90) 5 % more."""
 KEY_Q = -40
 """Beside the base, for a key frame that others refer to."""
-CDEF_EFFORTS = {"fast": cdef_search.FAST, "medium": cdef_search.MEDIUM, "thorough": cdef_search.THOROUGH}
+CDEF_EFFORTS = {
+    "fastest": cdef_search.FASTEST,
+    "fast": cdef_search.FAST,
+    "medium": cdef_search.MEDIUM,
+    "thorough": cdef_search.THOROUGH,
+}
 RESTORATION_EFFORTS = {
     "fast": restoration_search.FAST,
     "medium": restoration_search.MEDIUM,
@@ -100,7 +105,7 @@ def choose(config: EncoderConfig, plan: FramePlan, steepness: int = FULL) -> Fra
         interpolation_filter=SWITCHABLE if preset.switchable_filter and not is_key else EIGHTTAP,
         use_ref_frame_mvs=preset.use_ref_frame_mvs,
         allow_high_precision_mv=not is_key and q < preset.high_precision_below,
-        temporal_filter=preset.temporal_filter and plan.layer == 0 and not config.low_latency and config.keyint != 1,
+        temporal_filter=preset.temporal_reach > 0 and plan.layer == 0 and not config.low_latency and config.keyint != 1,
     )
 
 

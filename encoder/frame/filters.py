@@ -71,18 +71,6 @@ class FilterView(Record):
     }
 
 
-def deblock_frame(k, f):
-    """Loop filter process (spec 7.14.1) in place."""
-    for pass_number in range(2):
-        deblock_rows(k, f, pass_number, 0, superblock_rows(f))
-    return 0
-
-
-def cdef_frame(k, f, source):
-    """CDEF process (spec 7.15). source holds a copy of the deblocked f.samples."""
-    return cdef_rows(k, f, source, 0, superblock_rows(f))
-
-
 def squared_error(k, f, source, plane):
     """Sum of squared differences of the visible samples of a plane to `source`, a picture laid out like f.samples."""
     sub = 1 if plane > 0 else 0

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,11 +28,10 @@ from encoder.frame.filter_levels import CdefStrengths, ac_q, dc_q, sec_strength
 from encoder.frame.filters import FilterView
 from encoder.frame.gop import FramePlan, ShowExisting
 from encoder.frame.headers import FrameHeader, SequenceHeader
-from encoder.frame.lookahead import LookaheadPicture
 from encoder.frame.motion_field import MotionField, motion_cells
-from encoder.frame.motion_search import LumaPyramid, Motion, MotionSearch
 from encoder.frame.obu import TemporalUnits, biggest_tile, frame_unit
-from encoder.frame.order_hints import get_relative_dist, skip_mode_frame
+from encoder.frame.order_hints import skip_mode_frame
+from encoder.frame.preparation import SourceMotion
 from encoder.frame.references import Reference, References
 from encoder.frame.restoration import RestorationView
 from encoder.frame.restoration_search import header_fields, most_units, search_restoration
@@ -61,6 +60,8 @@ MODE_NAMES = dict(enumerate((
 """YMode, intra and inter (spec 6.10.19, 6.10.22)."""
 BUFFERS = NUM_REF_FRAMES + 2
 """Pictures: the reference slots, the frame that is being coded, the one that was shown last."""
+PARTS_PER_WORKER = 3
+"""Of the rows that threads share."""
 
 
 class PlainCode(NamedTuple):
@@ -68,10 +69,10 @@ class PlainCode(NamedTuple):
 
     encode_tile: Callable[..., Any]
     finish_tile: Callable[..., Any]
-    deblock_frame: Callable[..., Any]
+    deblock_rows: Callable[..., Any]
     deblock_plane: Callable[..., Any]
     squared_error: Callable[..., Any]
-    cdef_frame: Callable[..., Any]
+    cdef_rows: Callable[..., Any]
     cdef_costs: Callable[..., Any]
     restoration_errors: Callable[..., Any]
     wiener_sums: Callable[..., Any]
@@ -87,10 +88,10 @@ def plain_code(interpreted: bool) -> PlainCode:
     places = (
         (walk, "encode_tile"),
         (walk, "finish_tile"),
-        (filters, "deblock_frame"),
+        (filters, "deblock_rows"),
         (filters, "deblock_plane"),
         (filters, "squared_error"),
-        (filters, "cdef_frame"),
+        (filters, "cdef_rows"),
         (cdef_costs, "cdef_costs"),
         (restoration, "restoration_errors"),
         (restoration, "wiener_sums"),
@@ -141,8 +142,6 @@ class FrameEncoder:
         self._areas = list(self._tiling.tiles())
         self._pictures = Picture.allocate_row(BUFFERS, config.width, config.height, REF_BORDER)
         self._references = References(self._sequence.order_hint_bits, BUFFERS)
-        self._pyramids: list[LumaPyramid | None] = [None] * BUFFERS
-        self._motion_search = MotionSearch(kernels, config.width, config.height)
         self._shown: int | None = None
         self._deblocked = np.empty_like(self._pictures[0].samples)
         self._mi_rows, self._mi_cols = self._tiling.mi_row_starts[-1], self._tiling.mi_col_starts[-1]
@@ -164,12 +163,12 @@ class FrameEncoder:
             for area, own in zip(self._areas, spans, strict=True)
         ]
         self._ticks_per_s = probe.ticks_per_second(kernels.interpreted) if config.probe else 1.0
-        workers = min(config.threads, len(self._areas))
-        # One worker, or an interpreter that runs one thread at a time anyway: then Ctrl-C need not wait for a thread.
-        self._threads = ThreadPoolExecutor(workers, "tile") if workers > 1 and not kernels.interpreted else None
+        # Nothing to share, or an interpreter that runs one thread at a time anyway: then Ctrl-C need not wait for a thread.
+        self._workers = 1 if kernels.interpreted else min(config.threads, max(len(self._areas), self._sb_rows))
+        self._threads = ThreadPoolExecutor(self._workers, "tile") if self._workers > 1 else None
 
     def close(self) -> None:
-        """End the tile threads."""
+        """End the threads."""
         if self._threads is not None:
             self._threads.shutdown()
 
@@ -179,15 +178,13 @@ class FrameEncoder:
         assert self._shown is not None, "a frame has been coded"
         return self._pictures[self._shown]
 
-    def encode(self, source: LookaheadPicture, plan: FramePlan, choices: FrameChoices) -> FrameResult:
+    def encode(self, source: Picture, plan: FramePlan, choices: FrameChoices, motion: SourceMotion) -> FrameResult:
         """Encode one frame."""
         result = FrameResult(None, 0)
-        job = self._begin(source.picture, plan, choices)
-        self._pyramids[job.buffer] = source.pyramid
+        job = self._begin(source, plan, choices, motion)
         with _timed(result.stages_s, "motion"):
             if job.header.use_ref_frame_mvs:
                 self._code.estimate_motion_field(self._motion_view(job))
-            job.search_view = self._search_view(job)
         with _timed(result.stages_s, "tiles"):
             self._each_tile("tile", job, self._encode_tile)
         self._filter(job, result.stages_s)
@@ -210,8 +207,8 @@ class FrameEncoder:
     def _shares(self, name: str, names: dict[int, str]) -> dict[str, float]:
         """What share of the picture has each value of a field of the block info."""
         grid = self._info[name].reshape(-1, self._mi_stride)[: self._mi_rows, : self._mi_cols]
-        values, counts = np.unique(grid, return_counts=True)
-        return {names[v]: round(n / grid.size, 4) for v, n in zip(values.tolist(), counts.tolist(), strict=True)}
+        counts = np.bincount(grid.ravel()).tolist()
+        return {names[value]: round(n / grid.size, 4) for value, n in enumerate(counts) if n}
 
     def show_existing(self, plan: ShowExisting) -> FrameResult:
         """Show a hidden frame."""
@@ -226,7 +223,7 @@ class FrameEncoder:
             self._references.release(self._shown)
         self._shown = buffer
 
-    def _begin(self, source: Picture, plan: FramePlan, choices: FrameChoices) -> _Job:
+    def _begin(self, source: Picture, plan: FramePlan, choices: FrameChoices, motion: SourceMotion) -> _Job:
         """What all tiles of a frame share."""
         references = self._references
         bits = self._sequence.order_hint_bits
@@ -264,17 +261,33 @@ class FrameEncoder:
             if primary == PRIMARY_REF_NONE
             else references.load_cdfs(plan.ref_frame_idx[primary])
         )
-        return _Job(source, plan, choices, header, references.take_buffer(), cdfs, skip_mode or (0, 0))
+        return _Job(source, plan, choices, motion, header, references.take_buffer(), cdfs, skip_mode or (0, 0))
 
     def _each_tile(self, name: str, job: _Job, work: Callable[[_Job, int], Any]) -> list[Any]:
         def one(index: int) -> Any:
             with timeline.span(name, job.plan.display_index, index, self._memory[index]["spans"]):
                 return work(job, index)
 
-        if self._threads is None:
+        if self._threads is None or len(self._areas) == 1:
             return [one(index) for index in range(len(self._areas))]
         with timeline.span(timeline.WAIT_FOR_TILES):
             return list(self._threads.map(one, range(len(self._areas))))
+
+    def _share_rows(self, name: str, work: Callable[[int, int], Any]) -> None:
+        """Do work(first, end) for all superblock rows, on all threads, and return when it is done everywhere."""
+        if self._threads is None:
+            work(0, self._sb_rows)
+            return
+
+        def some(first: int, end: int) -> None:
+            with timeline.span(name):
+                work(first, end)
+
+        # Rows are not alike: CDEF passes over what was skipped.
+        parts = min(PARTS_PER_WORKER * self._workers, self._sb_rows)
+        bounds = [self._sb_rows * part // parts for part in range(parts + 1)]
+        with timeline.span(timeline.WAIT_FOR_ROWS):
+            list(self._threads.map(some, bounds[:-1], bounds[1:]))
 
     def _encode_tile(self, job: _Job, index: int) -> None:
         """Decide and reconstruct a tile; its symbols are left in its memory."""
@@ -325,7 +338,8 @@ class FrameEncoder:
             order_hints=np.array(header.order_hints), ref_sign_bias=np.array(self._sign_bias(header)),
             ref_at=np.array(self._ref_at(job)), refs=self._store, motion_field=self._motion["motion_field"],
             rd_lambda=choices.rd_lambda, satd_lambda=choices.satd_lambda,
-            **choices.search_words(), **job.search_view,
+            search_refs=job.motion.search_refs, source_mv=job.motion.mv,
+            source_rows=job.motion.rows, source_cols=job.motion.cols, **choices.search_words(),
             stress=self.config.stress_seed is not None, probe=self.config.probe,
             src=job.source.samples, rec=picture.samples, origin=np.array(picture.origin), stride=np.array(picture.stride),
             cdef_idx=self._cdef_idx, **self._info, **(memory | self._restoration),
@@ -349,33 +363,6 @@ class FrameEncoder:
         if job.header.frame_is_intra:
             return [0] * TOTAL_REFS_PER_FRAME
         return [0, *(self._references[slot].buffer * size for slot in job.plan.ref_frame_idx)]
-
-    def _search_view(self, job: _Job) -> dict[str, Any]:
-        """What the search has to know of the references."""
-        refs, search, plan = job.plan.search_refs[: job.choices.preset.references], self._motion_search, job.plan
-        vectors = np.zeros((max(len(refs), 1), search.rows * search.cols * 2), np.int16)
-        current = self._pyramids[job.buffer]
-        near: tuple[int, Motion] | None = None
-        # The nearest first: what has moved there helps to find it farther away.
-        for place in sorted(range(len(refs)), key=lambda i: abs(self._distance(job, refs[i]))):
-            distance = self._distance(job, refs[place])
-            reference = self._pyramids[self._references[plan.ref_frame_idx[refs[place] - LAST_FRAME]].buffer]
-            assert current is not None and reference is not None, "every frame leaves its pyramid"
-            predictors = (near[1].scaled(distance, near[0]),) if near else ()
-            motion = search.search(current, reference, job.choices.base_q_idx, predictors)
-            vectors[place] = motion.mv
-            near = near or (distance, motion)
-        return {
-            "search_refs": np.array(refs, np.int64),
-            "source_mv": vectors.ravel(),
-            "source_rows": search.rows,
-            "source_cols": search.cols,
-        }
-
-    def _distance(self, job: _Job, ref_frame: int) -> int:
-        """How many pictures the reference lies ahead in the order of display."""
-        header = job.header
-        return get_relative_dist(self._sequence.order_hint_bits, header.order_hints[ref_frame], header.order_hint)
 
     def _motion_view(self, job: _Job) -> MotionField:
         """The frame and its references for the motion field."""
@@ -406,20 +393,26 @@ class FrameEncoder:
                     job.source.samples, self._deblocked,
                 )  # fmt: skip
                 job.header = replace(job.header, loop_filter_level=levels)
-            self._code.deblock_frame(self._kernels, self._filter_view(job))
+            view = self._filter_view(job)
+            for number in range(2):
+                self._share_rows("deblocking", partial(self._code.deblock_rows, self._kernels, view, number))
         with _timed(stages_s, "cdef"):
             effort = job.choices.cdef_effort
             if effort is not None:
                 job.cdef = search_cdef(
-                    self._code.cdef_costs, self._kernels, self._filter_view(job), job.source.samples, effort,
-                    job.choices.base_q_idx, job.choices.rd_lambda,
+                    self._cdef_costs, self._kernels, view, job.source.samples, effort, job.choices.base_q_idx,
+                    job.choices.rd_lambda,
                 )  # fmt: skip
             job.header = replace(job.header, **_cdef_fields(job.cdef))
             np.copyto(self._deblocked, picture.samples)
             if not all(strengths.is_off for strengths in job.cdef):
-                self._code.cdef_frame(self._kernels, self._filter_view(job), self._deblocked)
+                view = self._filter_view(job)
+                self._share_rows("cdef", partial(self._code.cdef_rows, self._kernels, view, self._deblocked))
         with _timed(stages_s, "restoration"):
             self._restore(job)
+
+    def _cdef_costs(self, *arguments: Any) -> None:
+        self._share_rows("cdef", partial(self._code.cdef_costs, *arguments))
 
     def _restore(self, job: _Job) -> None:
         """Loop restoration, as far as it is searched, or drawn."""
@@ -492,6 +485,7 @@ class _Job:
     source: Picture
     plan: FramePlan
     choices: FrameChoices
+    motion: SourceMotion
     header: FrameHeader
     buffer: int
     cdfs: np.ndarray
@@ -499,7 +493,6 @@ class _Job:
     cdef: tuple[CdefStrengths, ...] = ()
     tiles: dict[int, Tile] = field(default_factory=dict)
     tiles_s: dict[int, float] = field(default_factory=dict)
-    search_view: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.cdef = self.choices.cdef

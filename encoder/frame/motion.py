@@ -151,7 +151,7 @@ def _search_at_quarter(k, m, side, row, col):
         count = _add_coarse(m, count, 4, row >> 1, col >> 1, y, x)
     count = _add_predictors(m, count, QUARTER, y, x, w, row * side + side // 2, col * side + side // 2)
     best_row, best_col, cost = _best_candidate(k, m, QUARTER, y, x, w, count, pred_row, pred_col)
-    if cost > GOOD_ENOUGH * w * w << 8:
+    if cost > GOOD_ENOUGH * w * w << 8 and m.predictor_count == 0:
         reach = WINDOW_REACH if side == 4 else CLOSE_REACH
         count = 0
         count = _add_window(k, m, count, y, x, w, 0, 0, reach)

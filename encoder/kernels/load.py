@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from encoder.compiled import compiled
+from encoder.config import DEFAULT_KERNELS
 from encoder.errors import KernelError
 from encoder.kernels.table import SLOTS, Kernels, Slot
 
@@ -33,7 +34,6 @@ SETS = {
 REFERENCE_SET = "python"
 STAND_INS = {"simd": "numba", "numba": REFERENCE_SET}
 """Compiled sets, and the set whose body each one compiles for a slot that it has no body for."""
-DEFAULT_SET = "numba"
 CHECK = "check:"
 
 
@@ -59,13 +59,13 @@ class KernelSet:
 
 
 @cache
-def load_kernels(name: str = DEFAULT_SET) -> KernelSet:
+def load_kernels(name: str = DEFAULT_KERNELS) -> KernelSet:
     """Fill a table. Raises KernelError for an unknown set or slot and for a user's kernel that does not fit its slot."""
     sources = _parse(name)
     functions: dict[str, Callable[..., int]] = {}
     origins: dict[str, str] = {}
     for slot, source in sources.items():
-        functions[slot], origins[slot] = _body(SLOTS[slot], source)
+        functions[slot], origins[slot] = slot_body(SLOTS[slot], source)
     interpreted = name.startswith(CHECK) or not all(hasattr(f, "get_compile_result") for f in functions.values())
     if name.startswith(CHECK):
         functions = _beside_the_reference(functions)
@@ -97,10 +97,10 @@ def _require_set(set_name: str, whole: str) -> None:
 def _beside_the_reference(functions: dict[str, Callable[..., int]]) -> dict[str, Callable[..., int]]:
     from encoder.kernels.checked import checked_kernel
 
-    return {slot: checked_kernel(slot, f, _body(SLOTS[slot], REFERENCE_SET)[0]) for slot, f in functions.items()}
+    return {slot: checked_kernel(slot, f, slot_body(SLOTS[slot], REFERENCE_SET)[0]) for slot, f in functions.items()}
 
 
-def _body(slot: Slot, source: str) -> tuple[Callable[..., int], str]:
+def slot_body(slot: Slot, source: str) -> tuple[Callable[..., int], str]:
     """The function that fills a slot, compiled for it where its set is a compiled one, and its origin."""
     if source not in SETS:
         return _user_body(slot, source), source

@@ -66,6 +66,11 @@ def z_col(z):
     return (z & 1) | ((z >> 1) & 2) | ((z >> 2) & 4)
 
 
+def z_of(row, col):
+    """Where an 8x8 unit of a superblock lies on the Z curve."""
+    return (col & 1) | ((row & 1) << 1) | ((col & 2) << 1) | ((row & 2) << 2) | ((col & 4) << 2) | ((row & 4) << 3)
+
+
 def z_unit_row(unit):
     """Row of a 4x4 unit on the Z curve of a block up to 64x64."""
     return z_row(unit >> 2) * 2 + ((unit >> 1) & 1)

@@ -195,9 +195,14 @@ def _default_cdfs(q_context: int) -> np.ndarray:
 def without_counters(cdfs: np.ndarray) -> np.ndarray:
     """A copy of CDFs with every adaptation counter zero, as a later frame loads them (load_previous, spec 7.20 and 7.21)."""
     cleared = cdfs.copy()
-    rows = cdf_rows().reshape(-1, 2)
-    cleared[rows.sum(axis=1)] = 0
+    cleared[_counters()] = 0
     return cleared
+
+
+@cache
+def _counters() -> np.ndarray:
+    """Where the adaptation counters stand."""
+    return cdf_rows().reshape(-1, 2).sum(axis=1)
 
 
 def cdf_rows() -> np.ndarray:

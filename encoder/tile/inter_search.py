@@ -33,7 +33,7 @@ from encoder.tile.block import (
     quantize_coefs,
     quantizer_shift,
 )
-from encoder.tile.blocks import block_4x4s
+from encoder.tile.blocks import block_4x4s, z_of
 from encoder.tile.choice import (
     ALPHA_U,
     ALPHA_V,
@@ -91,6 +91,7 @@ from encoder.tile.motion_search import (
     whole_sample_cost,
 )
 from encoder.tile.mv_stack import find_mv_stack, mode_of_list, pred_mv
+from encoder.tile.partition_plan import PLAN_COL, PLAN_ROW, node_at, plan_at
 from encoder.tile.state import CHOICE_WORDS, MV_STACK_WORDS
 
 PAIR_STACK = 8 * MV_STACK_WORDS
@@ -181,7 +182,7 @@ def _rank_candidates(k, t, mi_row, mi_col, block_size):
     first_cost = second_cost = int64(NO_COST)
     first = second = int64(0)
     for i in range(len(t.search_refs)):
-        cost = _rank_single(k, t, mi_row, mi_col, block_size, i, base_rate)
+        cost = rank_single(k, t, mi_row, mi_col, block_size, i, base_rate, first_cost)
         if cost < first_cost:
             second_cost, second = first_cost, first
             first_cost, first = cost, int64(i)
@@ -195,10 +196,10 @@ def _rank_candidates(k, t, mi_row, mi_col, block_size):
                 if t.pairs == 1:
                     wanted = (i == first and j == second) or (i == second and j == first)
                 if wanted and is_codable_pair(ref_0, ref_1):
-                    _rank_pair(k, t, mi_row, mi_col, block_size, ref_0, ref_1, base_rate)
+                    rank_pair(k, t, mi_row, mi_col, block_size, ref_0, ref_1, base_rate)
     if t.fitted_vectors:
-        _search_best_vector(k, t, mi_row, mi_col, block_size)
-    _rank_filters(k, t, mi_row, mi_col, block_size)
+        search_best_vector(k, t, mi_row, mi_col, block_size)
+    rank_filters(k, t, mi_row, mi_col, block_size)
     count = int64(0)
     while count < MAX_CANDIDATES and t.choice[FIRST_CANDIDATE + count * CHOICE_WORDS + COST] < NO_COST:
         count += 1
@@ -234,8 +235,8 @@ def _default_filter(t):
     return int64(EIGHTTAP) if t.interpolation_filter == SWITCHABLE else int64(t.interpolation_filter)
 
 
-def _rank_single(k, t, mi_row, mi_col, block_size, i, base_rate):
-    """Candidates with the i-th reference alone; gives the cost of the best."""
+def rank_single(k, t, mi_row, mi_col, block_size, i, base_rate, first_cost):
+    """Candidates with the i-th reference alone, where that of the best so far is first_cost; gives the cost of the best."""
     ref = t.search_refs[i]
     stack = i * MV_STACK_WORDS
     x, y, n = mi_col * 4, mi_row * 4, 4 * block_4x4s(block_size)
@@ -272,11 +273,12 @@ def _rank_single(k, t, mi_row, mi_col, block_size, i, base_rate):
         _offer(t, cost, mode_rate, mode, ref, int64(NONE), row, col, int64(0), int64(0), ref_mv_idx, interp_filter)
         if cost < best:
             best, best_row, best_col = cost, row, col
-    row, col = _search_new(k, t, x, y, n, block_size, i, stack, best_row, best_col)
+    row, col, satd_part = _search_new(
+        k, t, mi_row, mi_col, block_size, i, stack, best_row, best_col, min(best, first_cost)
+    )
     for j in range(tried):
         if t.tried[3 * j] == row and t.tried[3 * j + 1] == col:
             return best
-    satd = fraction_satd(k, t, x, y, n, ref, row, col)
     best_index, best_rate = int64(0), int64(NO_COST)
     for ref_mv_idx in range(max(min(found, int64(3)), int64(1))):
         pred_row, pred_col = pred_mv(t, stack, int64(NEWMV), int64(ref_mv_idx), 0)
@@ -285,22 +287,28 @@ def _rank_single(k, t, mi_row, mi_col, block_size, i, base_rate):
         )
         if new_rate < best_rate:
             best_index, best_rate = int64(ref_mv_idx), new_rate
-    cost = satd_cost(t, satd, rate + best_rate)
+    cost = satd_part + satd_cost(t, int64(0), rate + best_rate)
     _offer(
         t, cost, rate + best_rate, int64(NEWMV), ref, int64(NONE), row, col, int64(0), int64(0), best_index, interp_filter,
     )  # fmt: skip
     return min(best, cost)
 
 
-def _search_new(k, t, x, y, n, block_size, i, stack, best_row, best_col):
-    """The motion vector of a search: from the best so far, the lookahead's and the one of the block around this one."""
+def _search_new(k, t, mi_row, mi_col, block_size, i, stack, best_row, best_col, best):
+    """The motion vector of a search: from the best so far, the lookahead's and the one of the block around this one; gives row,
+    col and what its SATD alone costs."""
     ref = t.search_refs[i]
+    x, y, n = mi_col * 4, mi_row * 4, 4 * block_4x4s(block_size)
     level = block_size // 3
     pred_row, pred_col = pred_mv(t, stack, int64(NEWMV), int64(0), 0)
     start_row, start_col, cost = int64(0), int64(0), int64(NO_COST)
-    for attempt in range(4):
+    for attempt in range(2 if t.planned else 4):
         row, col = (best_row + 4) >> 3, (best_col + 4) >> 3
-        if attempt == 1:
+        if attempt == 1 and t.planned:
+            z = z_of((mi_row & 15) >> 1, (mi_col & 15) >> 1)
+            at = plan_at(int64(i), node_at(level, z))
+            row, col = t.plan[at + PLAN_ROW], t.plan[at + PLAN_COL]
+        elif attempt == 1:
             at = (
                 (i * t.source_rows + min(y >> 4, t.source_rows - 1)) * t.source_cols + min(x >> 4, t.source_cols - 1)
             ) * 2
@@ -325,6 +333,12 @@ def _search_new(k, t, x, y, n, block_size, i, stack, best_row, best_col):
         new_cost = whole_sample_cost(k, t, x, y, n, ref, row, col, pred_row, pred_col)
         if new_cost < cost:
             start_row, start_col, cost = row, col, new_cost
+    if t.hopeless and cost > best + (best * t.hopeless >> 3):
+        # Another reference is so much better that no search will make up for it.
+        row, col = start_row * 8, start_col * 8
+        t.new_mv[(level * 8 + ref) * 2] = row
+        t.new_mv[(level * 8 + ref) * 2 + 1] = col
+        return row, col, cost - satd_cost(t, int64(0), mv_rate(t, row - pred_row, col - pred_col))
     row, col, cost = search_whole_samples(k, t, x, y, n, ref, start_row, start_col, cost, pred_row, pred_col)
     if t.fitted_vectors:
         row, col, cost = fit_fraction(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col)
@@ -335,7 +349,7 @@ def _search_new(k, t, x, y, n, block_size, i, stack, best_row, best_col):
         row, col, cost = search_fractions(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col, int64(HALF))
     t.new_mv[(level * 8 + ref) * 2] = row
     t.new_mv[(level * 8 + ref) * 2 + 1] = col
-    return row, col
+    return row, col, cost - satd_cost(t, int64(0), mv_rate(t, row - pred_row, col - pred_col))
 
 
 def _pair_satd(k, t, x, y, n, ref_0, ref_1, row_0, col_0, row_1, col_1, interp_filter):
@@ -346,7 +360,7 @@ def _pair_satd(k, t, x, y, n, ref_0, ref_1, row_0, col_0, row_1, col_1, interp_f
     return k.satd(t.src, source_at(t, x, y), t.stride[0], t.prediction, int64(0), n, n, n)
 
 
-def _rank_pair(k, t, mi_row, mi_col, block_size, ref_0, ref_1, base_rate):
+def rank_pair(k, t, mi_row, mi_col, block_size, ref_0, ref_1, base_rate):
     """Candidates with two references: vectors of the pair's stack, and those of the searches."""
     x, y, n = mi_col * 4, mi_row * 4, 4 * block_4x4s(block_size)
     level = block_size // 3
@@ -382,7 +396,7 @@ def _rank_pair(k, t, mi_row, mi_col, block_size, ref_0, ref_1, base_rate):
         _offer(t, cost, mode_rate, mode, ref_0, ref_1, row_0, col_0, row_1, col_1, ref_mv_idx, interp_filter)
 
 
-def _search_best_vector(k, t, mi_row, mi_col, block_size):
+def search_best_vector(k, t, mi_row, mi_col, block_size):
     """Search quarters of a sample around the best candidate, where its vector is a new one."""
     c = int64(FIRST_CANDIDATE)
     if t.choice[c + Y_MODE] != NEWMV:
@@ -406,7 +420,7 @@ def _search_best_vector(k, t, mi_row, mi_col, block_size):
     t.new_mv[(level * 8 + ref) * 2 + 1] = col
 
 
-def _rank_filters(k, t, mi_row, mi_col, block_size):
+def rank_filters(k, t, mi_row, mi_col, block_size):
     """Try the other filters on the best candidate."""
     c = int64(FIRST_CANDIDATE)
     mode, ref_0, ref_1 = t.choice[c + Y_MODE], t.choice[c + REF_0], t.choice[c + REF_1]

@@ -140,6 +140,23 @@ def try_luma(k, t, mi_row, mi_col, block_size):
     return _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second, filter_type, mode_cdf)
 
 
+def rank_common_modes(k, t, mi_row, mi_col, block_size):
+    """The common intra mode that is best by SATD and rate, and its cost."""
+    x, y, n = mi_col * 4, mi_row * 4, 4 * block_4x4s(block_size)
+    have_above, have_left = is_inside(t, mi_row - 1, mi_col), is_inside(t, mi_row, mi_col - 1)
+    filter_type = smooth_neighbour(t, mi_row, mi_col, 0, block_size == 0)
+    mode_cdf = y_mode_cdf(t, mi_row, mi_col, block_size)
+    read_edges(t, 0, x, y, n, have_above, have_left)
+    best, best_mode = int64(NO_COST), int64(DC_PRED)
+    for i in range(COMMON_MODES):
+        mode = MODE_ORDER[i]
+        rate = _mode_rate(t, mode_cdf, block_size, mode, int64(0))
+        cost = _luma_satd_cost(k, t, x, y, n, mode, int64(0), rate, have_above, have_left, filter_type)
+        if cost < best:
+            best, best_mode = cost, mode
+    return best_mode, best
+
+
 def _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second, filter_type, mode_cdf):
     """Code the best prediction, also with half the transform size, and the second best (-1: none); gives the best cost."""
     c = (block_size // 3) * CHOICE_WORDS

@@ -17,7 +17,7 @@ LARGEST_BLOCK_STEP = 4
 """Of the search on whole samples, around its start, in 64x64 blocks; smaller ones begin where larger ones have been."""
 HALF, QUARTER = 4, 2
 """Of a sample, in 1/8."""
-MOVES = 12
+MOVES = 2
 """How often a search may go on in one step size."""
 
 
@@ -53,21 +53,41 @@ def search_whole_samples(k, t, x, y, n, ref, row, col, cost, pred_row, pred_col)
     while step > 0:
         for _ in range(MOVES):
             best_row, best_col = row, col
+            _costs_around(k, t, x, y, n, ref, row, col, step, cost, pred_row, pred_col)
             for side in range(4):
-                new_row = row + (step if side == 0 else -step if side == 1 else int64(0))
-                new_col = col + (step if side == 2 else -step if side == 3 else int64(0))
-                t.around[side] = cost
-                if new_row != clamp_row(t, y, n, new_row) or new_col != clamp_col(t, x, n, new_col):
-                    continue
-                new_cost = whole_sample_cost(k, t, x, y, n, ref, new_row, new_col, pred_row, pred_col)
-                t.around[side] = new_cost
-                if new_cost < cost:
-                    cost, best_row, best_col = new_cost, new_row, new_col
+                if t.around[side] < cost:
+                    cost = t.around[side]
+                    best_row, best_col = _beside(row, col, side, step)
             if best_row == row and best_col == col:
                 break
             row, col = best_row, best_col
         step >>= 1
     return row, col, cost
+
+
+def _beside(row, col, side, step):
+    """The vector below, above, right or left of another one."""
+    if side < 2:
+        return row + (step if side == 0 else -step), col
+    return row, col + (step if side == 2 else -step)
+
+
+def _costs_around(k, t, x, y, n, ref, row, col, step, cost, pred_row, pred_col):
+    """t.around: costs of the four vectors beside (row, col), in samples; `cost`, its own, for those out of reach."""
+    stride = t.stride[0]
+    at = t.ref_at[ref] + t.origin[0] + (y + row) * stride + x + col
+    k.sad_x4(
+        t.src, source_at(t, x, y), stride,
+        t.refs, at + step * stride, at - step * stride, at + step, at - step, stride, n, n, t.around,
+    )  # fmt: skip
+    for side in range(4):
+        new_row, new_col = _beside(row, col, int64(side), step)
+        if new_row != clamp_row(t, y, n, new_row) or new_col != clamp_col(t, x, n, new_col):
+            t.around[side] = cost
+        else:
+            t.around[side] = satd_cost(
+                t, 2 * t.around[side], mv_rate(t, new_row * 8 - pred_row, new_col * 8 - pred_col)
+            )
 
 
 def fraction_satd(k, t, x, y, n, ref, row, col):

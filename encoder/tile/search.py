@@ -117,7 +117,6 @@ def _enter(k, t, mi_row, mi_col, level):
     if level == 1 or not _worth_splitting(t, level, cost):
         keep_choice(t, mi_row, mi_col, level)
         return True
-    _copy_block(t, mi_row, mi_col, level, 1)
     _mark_block(t, mi_row, mi_col, level, 0)
     t.node[2 * level + 1] = rd_cost(t, int64(0), _partition_rate(t, mi_row, mi_col, level * 3, PARTITION_SPLIT))
     return False
@@ -150,7 +149,6 @@ def _leave(t, sb_row, sb_col, z, level):
         mi_row, mi_col = sb_row + z_row(first) * 2, sb_col + z_col(first) * 2
         if whole_cost <= split_cost:
             cost = whole_cost
-            _copy_block(t, mi_row, mi_col, level, 0)
             _mark_block(t, mi_row, mi_col, level, 1)
             keep_choice(t, mi_row, mi_col, level)
             z = first + units

@@ -13,6 +13,7 @@ import numpy as np
 from encoder.byref import Record, i8s, i16s, i32s, i64, i64s, u8s, u16s
 from encoder.kernels.table import MAX_EDGE
 from encoder.probe import SPANS_AT
+from encoder.spec import REFS_PER_FRAME
 from encoder.tables import table
 from encoder.tile import cdf
 from encoder.tile.symbol import CODER_WORDS, SYNTAX_CLASSES, rate_of_probability
@@ -57,6 +58,9 @@ RESTORATION_INFO = {
 BLOCK_DECODED_STRIDE = 18
 """BlockDecoded (spec 5.11.3) covers -1..16 both ways in each plane."""
 
+PLAN_NODES, PLAN_WORDS, PLAN_VECTORS = 85, 3, 17
+"""A planned partition, tile/partition_plan.py: blocks of all sizes in a superblock, words of each for a reference, and how many
+vectors of a reference are laid over it: those of its 16 blocks of 16x16, and none."""
 CHOICE_WORDS, CHOICE_ROWS = 24, 10
 MV_STACK_WORDS, MV_STACK_ROWS = 64, 12
 """Room for a motion vector stack and what comes with it (tile/mv_stack.py names the words), for so many pairs of references."""
@@ -93,6 +97,7 @@ class Tile(Record):
         **dict.fromkeys(("rdoq_limit",), i64),
         **dict.fromkeys(("smallest_level", "coded_candidates", "near_vectors", "pairs", "pair_modes"), i64),
         **dict.fromkeys(("inter_tx_types", "intra_shift", "fitted_vectors", "split_eob", "skip_split_rate"), i64),
+        **dict.fromkeys(("planned", "plan_rate", "hopeless", "enough_shift", "rates_interval"), i64),
         **dict.fromkeys(("stress", "probe"), i64),
         # pictures: one layout for both
         "src": u8s, "rec": u8s, "origin": i64s, "stride": i64s,
@@ -113,6 +118,8 @@ class Tile(Record):
         "base_levels": u8s,
         "eobs": i64s, "cfl_ac": i16s, "backup": u8s, "saved": u8s,
         "choice": i64s, "node": i64s, "new_mv": i64s, "tried": i64s, "around": i64s, "draw": i64s,
+        # what a superblock is to be split into, tile/partition_plan.py
+        "plan": i64s, "plan_cost": i64s, "plan_vectors": i64s, "plan_cells": i64s,
         # motion vector stacks of the block at hand (spec 7.10.2), see tile/mv_stack.py; references of its neighbours
         "mv_stack": i64s, "ref_counts": i64s,
         # rates of the whole samples of a motion vector difference, row and column (inter_modes.fill_mv_rates)
@@ -221,6 +228,10 @@ def tile_memory(context_columns: int, luma_samples: int) -> dict[str, Any]:
         "around": np.zeros(4, i64_),
         "choice": np.zeros(CHOICE_ROWS * CHOICE_WORDS, i64_),
         "draw": np.zeros(2, i64_),
+        "plan": np.zeros(REFS_PER_FRAME * PLAN_NODES * PLAN_WORDS, i64_),
+        "plan_cost": np.zeros(PLAN_NODES, i64_),
+        "plan_vectors": np.zeros(2 * PLAN_VECTORS, i64_),
+        "plan_cells": np.zeros(64, i64_),
         "mv_stack": np.zeros(MV_STACK_ROWS * MV_STACK_WORDS, i64_),
         "ref_counts": np.zeros(8, i64_),
         "mv_rate_table": np.zeros(2 * MV_WHOLES, i32),

@@ -8,6 +8,8 @@ from encoder.tile.block import code_block
 from encoder.tile.blocks import clear_block_decoded_flags, info_at, z_col, z_row
 from encoder.tile.inter_modes import fill_mv_rates
 from encoder.tile.modes import write_partition
+from encoder.tile.partition_plan import is_planned, plan_partition
+from encoder.tile.planned_search import decide_planned_block
 from encoder.tile.restoration import clear_restoration_references, write_restoration
 from encoder.tile.search import search_superblock
 from encoder.tile.spans import begin_span, end_span
@@ -84,11 +86,15 @@ def _encode_superblock(k, t, mi_row, mi_col):
         cdef_choice = draw(t, t.cdef_sets)
     else:
         began = begin_span(t)
-        update_rates(t)
-        if not t.frame_is_intra:
-            fill_mv_rates(t)
+        if (mi_col - t.mi_col_start) % (16 * t.rates_interval) == 0:
+            update_rates(t)
+            if not t.frame_is_intra:
+                fill_mv_rates(t)
         clear_block_decoded_flags(t, mi_row, mi_col)
-        search_superblock(k, t, mi_row, mi_col)
+        if is_planned(t):
+            plan_partition(k, t, mi_row, mi_col)
+        else:
+            search_superblock(k, t, mi_row, mi_col)
         end_span(t, DECISION, began, mi_row, mi_col, BLOCK_64X64)
     clear_block_decoded_flags(t, mi_row, mi_col)
     record_marker(t, MARKER_RESTORATION, (mi_row >> 4) * t.sb_cols + (mi_col >> 4))
@@ -135,6 +141,10 @@ def _code_decided(k, t, mi_row, mi_col, block_size, cdef_choice):
         draw_block(t, mi_row, mi_col, block_size)
         quantize = int64(2 if draw(t, 5) else 0)
     else:
+        if is_planned(t):
+            began = begin_span(t)
+            decide_planned_block(k, t, mi_row, mi_col, block_size)
+            end_span(t, DECISION, began, mi_row, mi_col, block_size)
         # Where the search found no residual worth its bits, there is to be none.
         info = info_at(t, mi_row, mi_col)
         quantize = int64(0 if t.is_inter[info] and t.skip[info] else 1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import encoder.frame.preparation
 import encoder.stream
 from encoder.config import EncoderConfig
 from encoder.frame.gop import FramePlan, ShowExisting
@@ -36,7 +37,9 @@ class SlotsOnly:
         self.reconstruction = picture
         self._unit += bytes([plan.display_index])
         unit, self._unit = (self._unit, b"") if plan.show_frame else (None, self._unit)
-        return SimpleNamespace(unit=unit, frame_bytes=1, stages_s={}, tiles=[], bits={}, block_sizes={}, modes={})
+        return SimpleNamespace(
+            unit=unit, frame_bytes=1, stages_s={"motion": 0.0}, tiles=[], bits={}, block_sizes={}, modes={}
+        )
 
     def show_existing(self, plan: ShowExisting) -> SimpleNamespace:
         self.reconstruction = self._slots[plan.slot]
@@ -57,7 +60,7 @@ class Untouched:
 @pytest.fixture(autouse=True)
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder.stream, "FrameEncoder", SlotsOnly)
-    monkeypatch.setattr(encoder.stream, "TemporalFilter", Untouched)
+    monkeypatch.setattr(encoder.frame.preparation, "TemporalFilter", Untouched)
     numpy_set = load_kernels("numpy")
     monkeypatch.setattr(encoder.stream, "load_kernels", lambda name: numpy_set)
 
@@ -101,8 +104,9 @@ def test_no_pictures_give_no_packets() -> None:
 @pytest.mark.parametrize(
     "settings, late",
     [
-        ({}, 18),
-        ({"scene_detection": False}, 18),
+        ({}, 17),
+        ({"speed": 6}, 18),
+        ({"speed": 6, "scene_detection": False}, 18),
         ({"low_latency": True}, 1),
         ({"low_latency": True, "scene_detection": False}, 0),
         ({"keyint": 1}, 0),

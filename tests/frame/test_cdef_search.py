@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,10 +21,11 @@ from encoder.frame.cdef_search import (
     search_cdef,
 )
 from encoder.frame.filter_levels import CdefStrengths, sec_strength
-from encoder.frame.filters import FilterView
+from encoder.frame.filters import FilterView, superblock_rows
 from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
 from encoder.spec import BLOCK_8X8, TX_8X8
+from tests.frame.whole import cdef_frame
 
 NUMBA = load_kernels("numba").kernels
 SIZES = [(130, 75), (64, 64), (17, 9), (200, 130)]
@@ -32,12 +34,13 @@ DAMPING = 4
 
 @pytest.fixture(scope="module")
 def costs() -> Callable[..., int]:
-    return compiled(cdef_costs, "cdef_costs")
+    measure = compiled(cdef_costs, "cdef_costs")
+    return lambda kernels, f, *arguments: measure(kernels, f, *arguments, 0, superblock_rows(f))
 
 
 @pytest.fixture(scope="module")
-def cdef_frame() -> Callable[..., int]:
-    return compiled(filters, "cdef_frame")
+def compiled_filters() -> SimpleNamespace:
+    return SimpleNamespace(cdef_rows=compiled(filters, "cdef_rows"))
 
 
 def pictures(width: int, height: int, seed: int = 1) -> tuple[Picture, Picture]:
@@ -100,7 +103,7 @@ def errors(a: Picture, b: Picture) -> list[int]:
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("strength", [(3, 1), (0, 2), (15, 0), (9, 3)])
 def test_costs_are_the_errors_that_the_filter_leaves(
-    costs, cdef_frame, width: int, height: int, strength: tuple[int, int]
+    costs, compiled_filters, width: int, height: int, strength: tuple[int, int]
 ) -> None:
     """The difference to the unfiltered picture, which is what skipped blocks keep."""
     source, noisy = pictures(width, height)
@@ -113,7 +116,7 @@ def test_costs_are_the_errors_that_the_filter_leaves(
     costs(NUMBA, f, source.samples, pairs, 2, 1, table.ravel())
     assert (table[cdef_idx < 0] == 0).all()
     before = errors(noisy, source)
-    cdef_frame(NUMBA, f, noisy.samples.copy())
+    cdef_frame(compiled_filters, NUMBA, f, noisy.samples.copy())
     after = errors(noisy, source)
     assert before != after
     total = table.sum(axis=0)
@@ -128,7 +131,7 @@ def test_interpreted_and_compiled_costs_are_the_same(costs) -> None:
     for step in (1, 2, 4):
         tables = np.zeros((2, cdef_idx.size * 4), np.int64)
         costs(NUMBA, f, source.samples, pairs, 2, step, tables[0])
-        cdef_costs.cdef_costs(load_kernels("numpy").kernels, f, source.samples, pairs, 2, step, tables[1])
+        cdef_costs.cdef_costs(load_kernels("numpy").kernels, f, source.samples, pairs, 2, step, tables[1], 0, 1)
         np.testing.assert_array_equal(*tables)
 
 
@@ -144,7 +147,7 @@ def test_an_estimate_counts_one_block_in_so_many(costs) -> None:
 
 @pytest.mark.parametrize("effort", [FAST, MEDIUM, THOROUGH])
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_the_choice_improves_the_picture(costs, cdef_frame, effort: CdefEffort, width: int, height: int) -> None:
+def test_the_choice_improves_the_picture(costs, compiled_filters, effort: CdefEffort, width: int, height: int) -> None:
     source, noisy = pictures(width, height)
     cdef_idx, skip = skips(noisy, 0.1)
     all_skipped = cdef_idx < 0
@@ -155,7 +158,7 @@ def test_the_choice_improves_the_picture(costs, cdef_frame, effort: CdefEffort, 
     np.testing.assert_array_equal(cdef_idx < 0, all_skipped)
     assert cdef_idx.max() < len(strengths)
     before = sum(errors(noisy, source))
-    cdef_frame(NUMBA, view(noisy, strengths, cdef_idx, skip), noisy.samples.copy())
+    cdef_frame(compiled_filters, NUMBA, view(noisy, strengths, cdef_idx, skip), noisy.samples.copy())
     assert sum(errors(noisy, source)) < 0.95 * before
 
 

@@ -12,6 +12,7 @@ from encoder.frame.filters import FilterView
 from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
 from encoder.spec import BLOCK_8X8, TX_8X8
+from tests.frame.whole import deblock_frame
 
 NUMBA = load_kernels("numba").kernels
 
@@ -74,7 +75,7 @@ def test_the_level_found_is_better_than_the_one_suggested(functions) -> None:
     errors = []
     for levels in (suggested, found):
         coded.samples[:] = before
-        filters.deblock_frame(NUMBA, view(coded, levels))
+        deblock_frame(filters, NUMBA, view(coded, levels))
         errors.append([int(((coded.plane(p).astype(int) - source.plane(p)) ** 2).sum()) for p in range(3)])
         assert errors[-1] == [int(functions[1](NUMBA, f, source.samples, p)) for p in range(3)]
     assert all(a > b for a, b in zip(*errors, strict=True))
@@ -93,7 +94,7 @@ def test_a_picture_as_its_source_is_not_deblocked(functions) -> None:
     f = view(source, (30, 30, 15, 15))
     found = search_loop_filter_levels(*functions, NUMBA, f, source.samples, np.empty_like(source.samples))
     # From some level on nothing is filtered, because these edges are too sharp: any such level leaves no error.
-    filters.deblock_frame(NUMBA, view(source, found))
+    deblock_frame(filters, NUMBA, view(source, found))
     assert functions[1](NUMBA, f, source.samples.copy(), 0) == 0
 
 

@@ -14,6 +14,7 @@ from encoder.kernels.load import load_kernels
 from encoder.kernels.table import CDEF_UNAVAILABLE
 from encoder.picture import Picture
 from encoder.spec import BLOCK_64X64, TX_64X64
+from tests.frame.whole import cdef_frame, deblock_frame
 
 PYTHON = load_kernels("python").kernels
 BLOCK_SIDES = list(zip(1 << filters.BLOCK_WIDTH_LOG2, 1 << filters.BLOCK_HEIGHT_LOG2, strict=True))
@@ -161,7 +162,7 @@ def test_deblocked_edges_are_those_of_the_specification(width: int, height: int)
     for seed in range(3):
         f = frame(picture_of(width, height), np.random.default_rng(seed))
         recorder = EdgeRecorder(f)
-        filters.deblock_frame(recorder, f)
+        deblock_frame(filters, recorder, f)
         assert len(recorder.edges) == len(set(recorder.edges))
         assert set(recorder.edges) == edges_by_specification(f)
 
@@ -169,7 +170,7 @@ def test_deblocked_edges_are_those_of_the_specification(width: int, height: int)
 def test_each_plane_and_direction_has_its_level() -> None:
     f = frame(picture_of(64, 64), np.random.default_rng(1))
     recorder = EdgeRecorder(f)
-    filters.deblock_frame(recorder, f)
+    deblock_frame(filters, recorder, f)
     assert recorder.levels == {(0, 0, 20), (0, 1, 30), (1, 0, 12), (1, 1, 12), (2, 0, 9), (2, 1, 9)}
 
 
@@ -181,7 +182,7 @@ def test_level_0_is_off(levels: tuple[int, ...], filtered: set[tuple[int, int]])
     """For a luma direction or a chroma plane alone; without luma there is no deblocking at all (spec 7.4)."""
     f = frame(picture_of(64, 64), np.random.default_rng(1), loop_filter_level=np.array(levels))
     recorder = EdgeRecorder(f)
-    filters.deblock_frame(recorder, f)
+    deblock_frame(filters, recorder, f)
     assert {edge[:2] for edge in recorder.edges} == filtered
 
 
@@ -225,13 +226,13 @@ def test_cdef_is_that_of_the_specification(width: int, height: int) -> None:
     picture = picture_of(width, height)
     f = frame(picture, np.random.default_rng(width))
     wanted = cdef_by_specification(f, picture)
-    filters.cdef_frame(PYTHON, f, picture.samples.copy())
+    cdef_frame(filters, PYTHON, f, picture.samples.copy())
     np.testing.assert_array_equal(picture.samples, wanted)
 
 
 @pytest.fixture(scope="module")
 def compiled_filters() -> SimpleNamespace:
-    names = ("deblock_frame", "deblock_rows", "cdef_frame", "cdef_rows")
+    names = ("deblock_rows", "cdef_rows")
     return SimpleNamespace(**{name: compiled(filters, name) for name in names})
 
 
@@ -242,8 +243,8 @@ def filtered(run: Callable[[FilterView], None], width: int, height: int) -> np.n
 
 
 def filter_frame(functions: object, kernels: object, f: FilterView) -> None:
-    functions.deblock_frame(kernels, f)
-    functions.cdef_frame(kernels, f, f.samples.copy())
+    deblock_frame(functions, kernels, f)
+    cdef_frame(functions, kernels, f, f.samples.copy())
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -286,7 +287,7 @@ def test_skipped_blocks_and_index_minus_1_are_not_filtered_by_cdef() -> None:
     before = picture.samples.copy()
     f = frame(picture, cdef_idx=np.array([-1, 0], np.int8))
     f.skip.reshape(-1, f.mi_stride)[:, 16:30] = 1
-    filters.cdef_frame(PYTHON, f, before)
+    cdef_frame(filters, PYTHON, f, before)
     changed = np.flatnonzero((picture.plane(0) != before[: 128 * 64].reshape(64, 128)).any(axis=0))
     assert changed.min() >= 120
 

@@ -39,7 +39,7 @@ def test_every_verb_has_the_common_options(verb: str, capsys: pytest.CaptureFixt
     [
         (
             ["profil"],
-            "'profil' is no verb; verbs are: profile, compare, doctor, corpus, kernels, flame, trace",
+            "'profil' is no verb; verbs are: profile, compare, doctor, corpus, kernels, flame, trace, memory, counts, report;",
         ),
         (["profile", "--fast", "x"], "No such option"),
         (["profile"], "Missing argument 'CORPUS'"),

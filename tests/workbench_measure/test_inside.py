@@ -189,17 +189,25 @@ def test_a_branch_counts_beside_its_lines(subject: Subject, tmp_path: Path) -> N
 def test_three_frames_of_the_encoder_reach_what_inter_frames_are_made_of(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """A key frame, a hidden frame and a leaf: no part of the walk and of a frame is out of the selection's sight."""
+    """A key frame, a hidden frame and a leaf: no part of the walk and of a frame is out of the selection's sight, of a preset that
+    searches the partition and of one that plans it."""
     clip = make_clip(24, 16, 3, name="inter.y4m")
-    covered = coverage.measure(Subject("inter", clip, 24, 16, 3, our_encoder(), coverage.KERNELS), tmp_path, TIMEOUT_S)
+    searched, planned = (
+        Subject("inter", clip, 24, 16, 3, our_encoder(), coverage.KERNELS, speed=speed) for speed in (8, 10)
+    )
+    covered = coverage.measure(searched, tmp_path, TIMEOUT_S)
     package = package_folder()
     plain = {str(path.relative_to(package)) for floor in ("tile", "frame") for path in (package / floor).glob("*.py")}
     assert plain - set(covered.files) == {"tile/stress.py"}  # no encode in earnest draws its decisions
     reached = {name: set(file["lines"]) & set(file["statements"]) for name, file in covered.files.items()}
+    planning = coverage.measure(planned, tmp_path, TIMEOUT_S).files
+    for name in ("tile/partition_plan.py", "tile/planned_search.py"):
+        reached[name] = set(planning[name]["lines"]) & set(planning[name]["statements"])
     for name in (
-        "tile/inter_search.py", "tile/inter_predict.py", "tile/inter_modes.py", "tile/mv_stack.py", "tile/motion_search.py",
-        "frame/gop.py", "frame/lookahead.py", "frame/references.py", "frame/motion.py", "frame/motion_field.py",
-        "frame/temporal_filter.py", "frame/order_hints.py", "kernels/set_numpy/inter.py", "kernels/set_numpy/motion.py",
+        "tile/partition_plan.py", "tile/planned_search.py", "tile/inter_search.py", "tile/inter_predict.py",
+        "tile/inter_modes.py", "tile/mv_stack.py", "tile/motion_search.py", "frame/gop.py", "frame/lookahead.py",
+        "frame/references.py", "frame/motion.py", "frame/motion_field.py", "frame/temporal_filter.py", "frame/order_hints.py",
+        "kernels/set_numpy/inter.py", "kernels/set_numpy/motion.py",
     ):  # fmt: skip
         assert len(reached[name]) > 0.5 * len(covered.files[name]["statements"]), name
 

@@ -30,7 +30,9 @@ def test_start_up_and_time_per_frame_are_told_apart(subject: Subject, tmp_path: 
     assert set(found) == {("time_per_frame", 6), ("max_rss", 6)} | {(m, n) for m in ("wall", "cpu") for n in (1, 6)}
     assert all(len(record.values) == 3 for record in found.values())
     per_frame = found["time_per_frame", 6]
-    assert 0.05 <= sorted(per_frame.values)[1] <= 0.3  # wide, for machines with other work
+    # A start-up that other work draws out bends the slope; but nobody sleeps for less than they said.
+    assert min(found["wall", 1].values) >= 0.3 and min(found["wall", 6].values) >= 0.8
+    assert 0.05 <= sorted(per_frame.values)[1] <= 0.3
     assert 0 <= per_frame.data["start_up_s"] <= 0.6
     assert (per_frame.data["n1"], per_frame.data["n2"]) == (1, 6)
     assert len(ticks) == 7  # the warm-up and three rounds of two

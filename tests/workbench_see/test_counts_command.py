@@ -76,11 +76,11 @@ def test_two_sides_are_compared(
 ) -> None:
     figures = tmp_path / "figures.json"
     words = ("counts", clip, "--frames", 3, "--only", "instructions", "--out", tmp_path / "out", "--json", figures)
-    status, said, _ = workbench(capsys, *words, "--against", "numba,sad=mine.py:sad")
+    status, said, _ = workbench(capsys, *words, "--against", "simd,sad=mine.py:sad")
     assert status == 0 and "kernel slots that changed: sad" in said
     assert [(subject.kernels, subject.frames) for _, subject in measured] == [
-        ("numba", 3),
-        ("numba,sad=mine.py:sad", 3),
+        ("simd", 3),
+        ("simd,sad=mine.py:sad", 3),
     ]
     compared = json.loads(figures.read_text())["comparison"]["instructions_per_frame"]
     assert [(each["name"], each["ratio"]) for each in compared if each["differs"]] == [
@@ -91,7 +91,7 @@ def test_two_sides_are_compared(
 
 @pytest.mark.parametrize(
     ("other", "kernels", "speed"),
-    [("numpy", "numpy", None), ("--speed 6", "numba", 6), ("OTHER --kernels numpy", "numpy", None)],
+    [("numpy", "numpy", None), ("--speed 6", "simd", 6), ("OTHER --kernels numpy", "numpy", None)],
 )
 def test_what_stands_for_the_other_side(
     clip: Path, tmp_path: Path, measured: list[tuple[str, Subject]], capsys: pytest.CaptureFixture[str],

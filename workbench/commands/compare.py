@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from encoder.config import DEFAULT_KERNELS
 from workbench import units
 from workbench.commands.common import (
     Display,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from workbench.sides import Encode, Kernel, Named
     from workbench.subject import Subject
 
-DEFAULT_SIDE = "numba"
 DEFAULT_TIMEOUT_S = 900.0
 COUNTED = "instructions"
 SLOWER_STATUS, UNDECIDED_STATUS, UNFIT_STATUS = 1, 3, 5
@@ -245,7 +245,7 @@ def _named(sides: Sequence[str], options: Options) -> tuple[Named, Named]:
     from workbench.sides import Kind, parse_side
 
     by_options = bool(options.a_options or options.b_options)
-    texts = list(sides) or ([DEFAULT_SIDE] if by_options else [])
+    texts = list(sides) or ([DEFAULT_KERNELS] if by_options else [])
     if len(texts) == 1 and by_options:
         texts *= 2
     if len(texts) != 2:
@@ -385,7 +385,7 @@ def _kernel(side: Named, revision: Revision | None, slot: str, options: Options)
 
     if slot not in SLOTS:
         raise InputError(f"--kernel {slot}: there is no such slot; slots are: {', '.join(SLOTS)}")
-    expression = side.value if side.kind == Kind.KERNELS else DEFAULT_SIDE
+    expression = side.value if side.kind == Kind.KERNELS else DEFAULT_KERNELS
     return Kernel(expression, slot, options.pattern, home_of(revision))
 
 

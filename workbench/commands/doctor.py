@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from encoder.config import DEFAULT_KERNELS
 from workbench import units
 from workbench.commands.common import (
     Display,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _SLOT = "satd"
-_SETS = "numba"
 _PROVED = (
     "kernel",
     "copy",
@@ -120,7 +120,8 @@ def doctor(
         _refuse_given("only", "pairs", "seconds")
         _require_slot(slot)
         kinds = _PROVED if "all" in proved else tuple(dict.fromkeys(proved))
-        prove(Campaign(kinds, tries, slot, _SETS, clip, corpus, core, not one_at_a_time), out, json_path, quiet, force)
+        campaign = Campaign(kinds, tries, slot, DEFAULT_KERNELS, clip, corpus, core, not one_at_a_time)
+        prove(campaign, out, json_path, quiet, force)
         return
     if tries is not None:
         raise InputError("--tries: is for --prove")
@@ -181,7 +182,7 @@ def _try(
     status = "failed"
     try:
         if slot is not None:
-            kernel = Kernel(_SETS, slot, home=home_of(None))
+            kernel = Kernel(DEFAULT_KERNELS, slot, home=home_of(None))
             display.step(f"kernel {slot}", settings.limits.pairs)
             measure.measure_kernel(kernel, kernel, settings, writer, Told(display))
         if encode:
@@ -203,8 +204,8 @@ def _try_encode(clip: str | None, corpus: Path, settings: Settings, writer: RunW
     from workbench.sides import encode_of, parse_side
 
     name = clip if clip is not None else first_clip(corpus)
-    subject = parse_target(("--corpus", str(corpus), "--kernels", _SETS, name)).encode("doctor")
-    encode = encode_of(parse_side(_SETS), subject, None, _SETS)
+    subject = parse_target(("--corpus", str(corpus), "--kernels", DEFAULT_KERNELS, name)).encode("doctor")
+    encode = encode_of(parse_side(DEFAULT_KERNELS), subject, None, DEFAULT_KERNELS)
     display.step("compiled code; the first time, it is made")
     warm_up(encode)
     display.step(f"encode {subject.clip}", settings.limits.pairs)

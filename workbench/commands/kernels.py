@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from encoder.config import DEFAULT_KERNELS
 from workbench import units
 from workbench.commands.common import (
     Command,
@@ -51,10 +52,10 @@ def _slot_options(command: Command) -> Command:
             "--kernels",
             "--set",
             "spec",
-            default="numba",
+            default=DEFAULT_KERNELS,
             show_default=True,
             metavar="SETS",
-            help="Kernel sets: numpy,numba; with overrides: numba,satd=mine.py:fast_satd.",
+            help="Kernel sets: numpy,simd; with overrides: simd,satd=mine.py:fast_satd.",
         ),
     ):
         command = option(command)

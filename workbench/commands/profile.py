@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from encoder.config import DEFAULT_KERNELS
 from workbench.commands.common import (
     Display,
     command_line,
@@ -43,10 +44,10 @@ if TYPE_CHECKING:
 @click.option("--clips", metavar="A,B", help="These clips, instead of choosing by coverage.")
 @click.option(
     "--kernels",
-    default="numba",
+    default=DEFAULT_KERNELS,
     show_default=True,
     metavar="SETS",
-    help="Kernel sets, the main one first: numba,numpy; with overrides: numba,satd=mine.py:fast_satd.",
+    help="Kernel sets, the main one first: simd,numpy; with overrides: simd,satd=mine.py:fast_satd.",
 )
 @click.option(
     "--frames", type=click.IntRange(min=1), metavar="N", help="Frames of each encode, instead of as time allows."

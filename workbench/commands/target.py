@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from encoder.config import DEFAULT_KERNELS
 from workbench.commands.common import Command, kernel_sets, usable
 from workbench.errors import InputError
 
@@ -115,7 +116,7 @@ def _options() -> list[Callable[[Any], Any]]:
     number = click.IntRange
     return [
         click.option(
-            "--kernels", default="numba", show_default=True, metavar="SET", help="Kernel set, with overrides."
+            "--kernels", default=DEFAULT_KERNELS, show_default=True, metavar="SET", help="Kernel set, with overrides."
         ),
         click.option("--speed", type=number(0, 10), metavar="N", help="Preset of the encoder, 0 to 10.  [default: 10]"),
         click.option(

@@ -23,7 +23,7 @@ from workbench.subject import Subject, package_folder
 
 WEIGHTS = {"check": 9, "time": 32, "spans": 6, "stacks": 17, "memory": 8, "largest": 6, "tiles": 22}
 INTERPRETED_SETS = ("numpy", "python")
-SETS_COMPARED = ("numba", *INTERPRETED_SETS)
+SETS_COMPARED = ("simd", "numba", *INTERPRETED_SETS)
 SETS_SHARE = 0.2  # of the budget, for what is not in the cache yet
 COMPARED_FRAMES = 3
 TILE_COUNTS = (1, 2, 4, 8)

@@ -6,6 +6,7 @@ left out and said: without frame pointers there are no stacks of compiled functi
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from importlib.abc import Loader, MetaPathFinder
@@ -31,6 +32,7 @@ def enable(note_loaded: Callable[[bool], None], warn: Callable[[str], None]) -> 
 def _set_up(note_loaded: Callable[[bool], None], warn: Callable[[str], None]) -> None:
     from workbench.instruments.inside import jit_lines
 
+    os.environ["ENCODER_COMPILE_ALONE"] = "1"  # encoder/compile_ahead.py: the other process would make the normal build
     steps: list[tuple[Callable[[], None], str]] = [
         (jit.keep_frame_pointers, "compiled functions stand without their callers"),
         (jit_lines.keep_lines, "compiled functions have no lines, and inlined ones are not seen"),

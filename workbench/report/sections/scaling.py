@@ -66,7 +66,7 @@ def _serial_blocks(found: Findings) -> list[Block]:
     if serial:
         named = ", ".join(f"{stage} {units.percent(share)}" for stage, share in serial if share >= 0.0005)
         together = units.percent(sum(share for _, share in serial))
-        said.append(f"Serial stages by the spans, as shares of the work: {named}; {together} together.")
+        said.append(f"Stages outside the tiles by the spans, as shares of the work: {named}; {together} together.")
     if len(found.law_by_clip) > 1:
         said.append(
             "p of each clip alone: " + ", ".join(f"{clip} {law.p:.3f}" for clip, law in found.law_by_clip.items()) + "."
