@@ -152,7 +152,7 @@ def test_a_bad_value_is_one_line(tmp_path, make_clip):
 
 
 def test_an_interpreted_set_leaves_all_kinds_of_spans_and_the_same_bytes(subject, tmp_path):
-    encode = subject(16, 16, 3, "numpy")
+    encode = subject(16, 16, 3, "numpy", speed=8)
     streams, counts = [], {}
     for detail in trace.DETAILS:
         record = trace.measure(encode, detail, 10_000, tmp_path, TIMEOUT_S)
@@ -229,7 +229,8 @@ def test_compiled_spans_lie_in_their_tiles_and_cost_little(subject, tmp_path, co
     assert found.path_inside_ns["trial"] > found.path_by_stage_ns["tile"] / 4
     one_pass = trace.measure(dataclasses.replace(encode, speed=10), "block", 200_000, tmp_path, TIMEOUT_S)
     planned = timeline_findings(one_pass.data)
-    assert planned.path_inside_ns["decision"] > planned.path_by_stage_ns["tile"] / 4
+    inside_ns = planned.path_inside_ns["trial"] + planned.path_inside_ns["decision"]  # of key frames, and of the others
+    assert inside_ns > planned.path_by_stage_ns["tile"] / 4
     pairs = trace.measure_overhead(encode, "block", tmp_path, TIMEOUT_S, 12.0)
     cost = overhead(pairs.data)
     assert cost.interval.low < cost.limit, cost
