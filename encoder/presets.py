@@ -104,27 +104,27 @@ FASTEST = SpeedPreset(
     search=SearchEffort(
         flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5, rdoq_limit=16,
         smallest_level=1, coded_candidates=1, near_vectors=1,
-        pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=5, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
-        planned=1, plan_rate=3072, hopeless=6, enough_shift=8, rates_interval=16,
+        pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=7, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
+        planned=1, plan_rate=4096, hopeless=6, enough_shift=8, rates_interval=16,
     ),
     references=2, cdef="fastest", temporal_reach=2, switchable_filter=False, use_ref_frame_mvs=False,
     high_precision_below=0, restoration="fast", restored_layers=0, deblock_search=False,
 )  # fmt: skip
 FAST = SpeedPreset(
     search=SearchEffort(
-        flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5, rdoq_limit=16,
+        flat_divisor=4, busy_factor=2, good_shift=3, close_shift=5, rdoq_limit=16,
         smallest_level=1, coded_candidates=1, near_vectors=1,
-        pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=2, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
-        planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
+        pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=5, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
+        planned=0, plan_rate=0, hopeless=6, enough_shift=0, rates_interval=16,
     ),
     references=2, cdef="fast", temporal_reach=3, switchable_filter=False, use_ref_frame_mvs=True,
     high_precision_below=0, restoration="fast", restored_layers=0, deblock_search=False,
 )  # fmt: skip
 MEDIUM = SpeedPreset(
     search=SearchEffort(
-        flat_divisor=8, busy_factor=2, good_shift=6, close_shift=4, rdoq_limit=16,
+        flat_divisor=8, busy_factor=2, good_shift=4, close_shift=4, rdoq_limit=16,
         smallest_level=1, coded_candidates=2, near_vectors=2,
-        pairs=2, pair_modes=4, inter_tx_types=2, intra_shift=2, fitted_vectors=0, split_eob=6, skip_split_rate=6144,
+        pairs=1, pair_modes=2, inter_tx_types=2, intra_shift=5, fitted_vectors=1, split_eob=6, skip_split_rate=6144,
         planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
     ),
     references=4, cdef="medium", temporal_reach=3, switchable_filter=True, use_ref_frame_mvs=True,
@@ -134,7 +134,7 @@ THOROUGH = SpeedPreset(
     search=SearchEffort(
         flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, rdoq_limit=16,
         smallest_level=1, coded_candidates=3, near_vectors=3,
-        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=3, fitted_vectors=0, split_eob=2, skip_split_rate=4096,
+        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=6, fitted_vectors=0, split_eob=2, skip_split_rate=4096,
         planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
     ),
     references=4, cdef="thorough", temporal_reach=3, switchable_filter=True, use_ref_frame_mvs=True,
@@ -144,7 +144,7 @@ EXHAUSTIVE = SpeedPreset(
     search=SearchEffort(
         flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, rdoq_limit=16,
         smallest_level=1, coded_candidates=4, near_vectors=3,
-        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=3, fitted_vectors=0, split_eob=1, skip_split_rate=2048,
+        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=6, fitted_vectors=0, split_eob=1, skip_split_rate=2048,
         planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
     ),
     references=4, cdef="thorough", temporal_reach=3, switchable_filter=True, use_ref_frame_mvs=True,
