@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 STATS_SCHEMA = 2
 _OWN_WRITERS: dict[str, type[IvfWriter] | type[ObuWriter]] = {".ivf": IvfWriter, ".obu": ObuWriter}
+_UNUSED = ("scipy", "coverage")
+"""Half a second and a tenth of one: numba asks scipy.linalg only whether np.cov could have it, and coverage for its own use."""
 _CONTAINER_FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm"}
 
 
@@ -118,27 +120,28 @@ def _begin_compiling(kernels: str) -> None:
 
 
 def _import_numba() -> None:
-    """Import numba and what uses it, without scipy, and whole.
+    """Import numba and what uses it, whole, without what numba tries to import and we do not use.
 
-    Numba tries scipy.linalg, which takes half a second to import, only to know for np.cov whether it is there. Imports swallow what
-    is raised in callbacks of theirs, an interrupt too, which would then be lost: signals wait until they are done.
+    Imports swallow what is raised in callbacks of theirs, an interrupt too, which would then be lost: signals wait until they
+    are done.
     """
     waiting = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     try:
-        if "scipy" not in sys.modules and find_spec("scipy") is not None:
-            _import_arraymath()
+        _import_numba_without([name for name in _UNUSED if name not in sys.modules and find_spec(name) is not None])
         import_module("encoder.stream")
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
 
 
-def _import_arraymath() -> None:
-    sys.modules["scipy"] = None  # type: ignore[assignment]
+def _import_numba_without(names: list[str]) -> None:
+    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]
     try:
         arraymath: Any = import_module("numba.np.arraymath")
     finally:
-        del sys.modules["scipy"]
-    arraymath._HAVE_BLAS = True
+        for name in names:
+            del sys.modules[name]
+    if "scipy" in names:
+        arraymath._HAVE_BLAS = True
 
 
 def _encode(

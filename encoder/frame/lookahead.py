@@ -10,7 +10,7 @@ from encoder.frame.motion import QUARTER
 from encoder.frame.motion_search import LumaPyramid
 from encoder.frame.scene_cut import SceneCuts
 from encoder.kernels.table import Kernels
-from encoder.picture import REF_BORDER, Picture
+from encoder.picture import Picture
 from encoder.timeline import FRAME_IN, mark
 
 
@@ -19,8 +19,8 @@ class LookaheadPicture:
     """A picture to be coded.
 
     display_index   its place in the order of display
-    picture         a copy of our own, with a border of REF_BORDER, edges and border extended
-    pyramid         its luma at the full size, at half and at a quarter of it
+    picture         a copy of our own, with a border of REF_BORDER, edges and border extended; or that, cleaned
+    pyramid         the copy and its luma at half and at a quarter of the size
     """
 
     display_index: int
@@ -64,7 +64,8 @@ class Lookahead:
     def send(self, picture: Picture) -> list[bool]:
         """Copy the next picture; returns for the next pictures that are decided now whether they are key frames."""
         mark(FRAME_IN, self._sent)
-        source = self._copy(picture)
+        pyramid = LumaPyramid(self._kernels, picture)
+        source = LookaheadPicture(self._sent, pyramid.picture, pyramid)
         self._waiting[self._sent] = source
         if self._cuts:
             visible = source.pyramid.plane(QUARTER)[: picture.height >> QUARTER, : picture.width >> QUARTER]
@@ -80,22 +81,6 @@ class Lookahead:
     def release(self, display_index: int) -> None:
         """Let go of a picture. Raises KeyError where it is not there."""
         del self._waiting[display_index]
-
-    def _copy(self, picture: Picture) -> LookaheadPicture:
-        own = Picture.allocate(picture.width, picture.height, REF_BORDER)
-        for plane in range(3):
-            own.plane(plane)[:] = picture.plane(plane)
-            self._extend(own, plane)
-        return LookaheadPicture(self._sent, own, LumaPyramid(self._kernels, own))
-
-    def _extend(self, picture: Picture, plane: int) -> None:
-        """Repeat the edge of what is visible in the rest of the allocated area and in the border."""
-        width, height, border = picture.plane_width[plane], picture.plane_height[plane], picture.border
-        subsampling = 1 if plane else 0
-        right = (picture.allocated_width >> subsampling) - width + border
-        bottom = (picture.allocated_height >> subsampling) - height + border
-        at = picture.origin[plane], picture.stride[plane]
-        self._kernels.extend_edges(picture.samples, *at, width, height, border, right, border, bottom)
 
     def _decide(self) -> list[bool]:
         decisions = []

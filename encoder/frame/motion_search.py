@@ -6,7 +6,7 @@ A picture of the lookahead has one LumaPyramid; MotionSearch.search finds the Mo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -26,53 +26,55 @@ MAX_PREDICTORS = 4
 
 
 class LumaPyramid:
-    """The luma of a picture at full, half and quarter size, in one flat array; `update` fills it with another picture.
+    """A copy of a picture, edges and border extended, and behind it in the same flat array its luma at half and quarter size.
 
-    origin, stride, width, height, border   int64 by level, as motion.MotionView has them
+    picture   the copy, with a border of REF_BORDER
+    samples   all of it
+    origin, stride, width, height, border   int64 by level, as motion.MotionView has them: the luma of `picture`, then the rest
     """
 
     def __init__(self, kernels: Kernels, picture: Picture):
         self._kernels: Any = kernels  # its slots are attributes that it gets when it is made
         levels = np.arange(LEVELS)
-        self.width, self.height = picture.allocated_width >> levels, picture.allocated_height >> levels
+        layout = Picture.allocate(picture.width, picture.height, REF_BORDER)
+        self.width, self.height = layout.allocated_width >> levels, layout.allocated_height >> levels
         self.border = REF_BORDER >> levels
         self.stride = self.width + 2 * self.border
         sizes = self.stride * (self.height + 2 * self.border)
+        sizes[0] = layout.samples.size
         self.origin = np.cumsum(sizes) - sizes + self.border * (self.stride + 1)
         self.samples = np.empty(int(sizes.sum()), np.uint8)
-        self.update(picture)
-
-    def update(self, picture: Picture) -> None:
-        """Take the luma of a picture of the same size."""
-        self._rows(0, 0)[: picture.height, : picture.width] = picture.plane(0)
-        self._extend(0, picture.width, picture.height)
-        for level in range(1, LEVELS):
-            above = level - 1
-            self._kernels.downscale(
-                self.samples, self.origin[level], self.stride[level],
-                self.samples, self.origin[above], self.stride[above], self.width[level], self.height[level],
-            )  # fmt: skip
-            self._extend(level, int(self.width[level]), int(self.height[level]))
+        self.picture = replace(layout, samples=self.samples[: sizes[0]])
+        self._take(picture)
 
     def plane(self, level: int) -> np.ndarray:
         """A view of a level without its border, height x width."""
-        return self._rows(level, 0)
+        origin, stride = int(self.origin[level]), int(self.stride[level])
+        return np.ndarray(
+            (int(self.height[level]), int(self.width[level])), np.uint8, self.samples.data, origin, (stride, 1)
+        )
 
-    def _rows(self, level: int, border: int) -> np.ndarray:
-        stride = int(self.stride[level])
-        first = int(self.origin[level]) - border * (stride + 1)
-        shape = (int(self.height[level]) + 2 * border, int(self.width[level]) + 2 * border)
-        return np.ndarray(shape, np.uint8, self.samples.data, first, (stride, 1))
+    def _take(self, picture: Picture) -> None:
+        own = self.picture
+        for plane in range(3):
+            own.plane(plane)[:] = picture.plane(plane)
+            chroma = 1 if plane else 0
+            size = own.plane_width[plane], own.plane_height[plane]
+            allocated = own.allocated_width >> chroma, own.allocated_height >> chroma
+            self._extend(own.origin[plane], own.stride[plane], size, allocated, own.border)
+        for level in range(1, LEVELS):
+            above = level - 1
+            size = int(self.width[level]), int(self.height[level])
+            self._kernels.downscale(
+                self.samples, self.origin[level], self.stride[level],
+                self.samples, self.origin[above], self.stride[above], *size,
+            )  # fmt: skip
+            self._extend(int(self.origin[level]), int(self.stride[level]), size, size, int(self.border[level]))
 
-    def _extend(self, level: int, width: int, height: int) -> None:
-        """Repeat the edge of the upper left width x height samples to all sides."""
-        border = int(self.border[level])
-        whole = self._rows(level, border)
-        middle = whole[border : border + height]
-        middle[:, :border] = middle[:, border : border + 1]
-        middle[:, border + width :] = middle[:, border + width - 1 : border + width]
-        whole[:border] = middle[0]
-        whole[border + height :] = middle[-1]
+    def _extend(self, origin: int, stride: int, size: tuple[int, int], allocated: tuple[int, int], border: int) -> None:
+        """Repeat the edge of what is there, width x height, in the rest of the allocated area and in the border."""
+        (width, height), (right, bottom) = size, (a - b + border for a, b in zip(allocated, size, strict=True))
+        self._kernels.extend_edges(self.samples, origin, stride, width, height, border, right, border, bottom)
 
 
 @dataclass(frozen=True)
