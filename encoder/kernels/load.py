@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -165,14 +166,21 @@ def _fit(slot: Slot, source: str, function: Any) -> Any:
     return function
 
 
+class _Reader(SourceFileLoader):
+    """Imports a user's file, and leaves no __pycache__ beside it."""
+
+    def set_data(self, *_: Any, **__: Any) -> None:
+        pass
+
+
 @cache
 def _user_module(slot: Slot, path: str) -> ModuleType:
     """Import a user's file, under a name that collides with nothing."""
     if not Path(path).is_file():
         raise KernelError(f"kernel {slot.name}: there is no file {path}")
     name = "user_kernels_" + "".join(c if c.isalnum() else "_" for c in path)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Reader(name, path))
+    if spec is None or spec.loader is None or Path(path).suffix != ".py":
         raise KernelError(f"kernel {slot.name}: {path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     try:

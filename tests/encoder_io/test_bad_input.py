@@ -180,6 +180,7 @@ def test_an_interrupted_run(tmp_path: Path, process_environment: dict[str, str],
         stderr=subprocess.PIPE,
         cwd=tmp_path,
         env=process_environment,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # under nohup it would be ignored, as nohup wants it
     ) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.write(HEADER + FRAME)  # and then no more, so that it waits for the second frame
