@@ -102,7 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_number(coding, "--tile-cols-log2", 0, "cut into at most 2**N tile columns; default 0")
     _add_number(coding, "--tile-rows-log2", 0, "cut into at most 2**N tile rows; default 0")
-    _add_number(coding, "--threads", None, "encode tiles and filter rows at the same time; default: one per core")
+    _add_number(
+        coding,
+        "--threads",
+        None,
+        "encode tiles and filter rows at the same time; no more than tiles; default: one per core",
+    )
     _add_number(coding, "--skip", 0, "leave out the first N frames of the input; default 0")
     _add_number(coding, "--limit", None, "encode at most N frames; default: all")
 

@@ -134,6 +134,7 @@ def _import_numba() -> None:
 
 
 def _import_numba_without(names: list[str]) -> None:
+    """Import numba while the import of `names` fails, as it does of what stands in sys.modules as None."""
     sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]
     try:
         arraymath: Any = import_module("numba.np.arraymath")

@@ -1,7 +1,7 @@
 """Speed presets: what --speed chooses, as data.
 
 BD-rate on Y-PSNR against rav1e -s 10, of two real clips (a cartoon 1280x720, a street 768x576), 60 frames, quantizers 80, 120, 160,
-200; what it takes is in the README, for times belong to a run.
+200, by the commands in the README; there the times are, too, for they belong to a run.
 
 9, 10   FASTEST      -30.8 %: the partition of inter frames is planned, not searched: a block is coded once
 7, 8    FAST         -42.0 %: the partition is searched, one candidate of a block is coded, one pair of references tried, vectors
@@ -41,12 +41,12 @@ class SearchEffort:
                       searched for the best candidate alone; 0: it is searched for every reference
     split_eob         a 16x16 block is split if its luma has at least so many coefficients
     skip_split_rate   a block without coefficients is split if it costs more than so many 1/512 bit
+    hopeless          a reference is not searched if its first vectors cost more than so many eighths beyond the best candidate;
+                      0: all are. Where the partition is planned, one that the plan sees so far behind is not tried at all
 
     planned           1: the partition is planned from the motion between sources, and each block decided by SATD just before it
                       is coded (tile/partition_plan.py); 0: it is searched by coding (tile/search.py). Where it is planned:
     plan_rate         1/512 bit that a block of the plan is taken to cost beside its residual
-    hopeless          references that the plan sees more than so many eighths behind the best one are not tried, and those whose
-                      first vectors are so far behind not searched
     enough_shift      a prediction that leaves at most 8 / 2**enough_shift steps a sample ends the search
 
     rates_interval    rates follow the adapted CDFs after so many superblocks

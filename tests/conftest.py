@@ -59,9 +59,11 @@ def make_clip(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def process_environment() -> dict[str, str]:
-    """The environment for processes that import what this one imports."""
+    """The environment for processes that import what this one imports. They keep Python's byte code, as those of users do: where
+    they leave it is a thing to test."""
     paths = [str(PACKAGES), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from encoder.config import EncoderConfig
 from encoder.frame.motion import QUARTER
@@ -37,7 +36,7 @@ class Lookahead:
     """
 
     def __init__(self, config: EncoderConfig, kernels: Kernels) -> None:
-        self._kernels: Any = kernels  # its slots are attributes that it gets when it is made
+        self._kernels = kernels
         self._forced = frozenset(config.forced_key_frames)
         self._keyint = config.keyint
         self._min_keyint = config.least_keyint

@@ -46,7 +46,6 @@ NO_MOTION = SourceMotion(np.zeros(0, np.int64), np.zeros(0, np.int16), 0, 0)
 class Prepared:
     """A frame that can be coded. source: its picture, cleaned where `choices` say so; the times: of the making, in seconds."""
 
-    plan: FramePlan
     source: LookaheadPicture
     choices: FrameChoices
     motion: SourceMotion
@@ -99,7 +98,7 @@ class Preparation:
         for slot in range(NUM_REF_FRAMES):
             if plan.refresh_frame_flags >> slot & 1:
                 self._slots[slot] = seen
-        return Prepared(plan, source, choices, motion, filtered - began, time.perf_counter() - filtered)
+        return Prepared(source, choices, motion, filtered - began, time.perf_counter() - filtered)
 
     def _measure(self, plan: FramePlan, base: _Seen, behind: LookaheadPicture | None) -> None:
         """How steep the cascade is between a base and the one before; of a key frame, between it and the base behind it."""

@@ -179,12 +179,14 @@ def _user_module(slot: Slot, path: str) -> ModuleType:
     if not Path(path).is_file():
         raise KernelError(f"kernel {slot.name}: there is no file {path}")
     name = "user_kernels_" + "".join(c if c.isalnum() else "_" for c in path)
-    spec = importlib.util.spec_from_file_location(name, path, loader=_Reader(name, path))
-    if spec is None or spec.loader is None or Path(path).suffix != ".py":
+    if Path(path).suffix != ".py":
         raise KernelError(f"kernel {slot.name}: {path} is not a Python file")
+    loader = _Reader(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    assert spec is not None, "a loader is given"
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as error:  # whatever a user's file does when imported is the user's to read, in one line
         raise KernelError(f"kernel {slot.name}: importing {path} raised {type(error).__name__}: {error}") from error
     return module

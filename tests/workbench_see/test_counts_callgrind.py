@@ -185,7 +185,7 @@ def test_an_encode_is_counted_exactly(
     total, *slots = compare_instructions(once, twice)
     sad = next(change for change in slots if change.name == "sad")
     assert slots[0] is sad and sad.ratio is not None and 1.6 < sad.ratio < 2.1
-    # Beside a compiler, all but the slots has been seen 1 in 1000 smaller in the second side, with all slots alike.
+    # Beside other tests the whole lay 4.4 % off, alone 0.1 %, with all slots but sad alike in that run: why is not known.
     assert total.b - total.a == pytest.approx(sad.b - sad.a, rel=0.06)
     assert not any(abs(change.b - change.a) > 0.02 * (sad.b - sad.a) for change in slots[1:])
 
