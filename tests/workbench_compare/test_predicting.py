@@ -50,10 +50,10 @@ def foreseen(*sides: object) -> Foreseen:
 
 @pytest.mark.slow
 def test_a_slower_kernel_makes_the_whole_slower(clip: Path, brief: None, tmp_path: Path) -> None:
-    found = foreseen(*pair(clip, "numpy", "numpy,satd=python"))
+    found = foreseen(*pair(clip, "numpy", "numpy,forward_transform=python"))
     assert found.prediction is not None, found.why
     [kernel] = found.kernels
-    assert kernel.slot == "satd" and len(kernel.log_ratios) == 6
+    assert kernel.slot == "forward_transform" and len(kernel.log_ratios) == 6
     assert kernel.ratio > 1.5 and 0 < kernel.share < 1  # loops over samples, interpreted
     assert found.prediction.ratio == pytest.approx(1 + kernel.share * (kernel.ratio - 1))
     assert 1 < found.prediction.low < found.prediction.ratio < found.prediction.high

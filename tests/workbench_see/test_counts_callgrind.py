@@ -41,7 +41,7 @@ def outer(n):
 
 print(outer(int(sys.argv[1])))
 """
-ONCE_AND_TWICE = """
+ONCE_AND_EIGHT_TIMES = """
 import numpy as np
 
 def sad_once(a, a_at, a_stride, b, b_at, b_stride, w, h):
@@ -51,13 +51,13 @@ def sad_once(a, a_at, a_stride, b, b_at, b_stride, w, h):
             total += abs(np.int64(a[a_at + y * a_stride + x]) - np.int64(b[b_at + y * b_stride + x]))
     return total
 
-def sad_twice(a, a_at, a_stride, b, b_at, b_stride, w, h):
+def sad_eight_times(a, a_at, a_stride, b, b_at, b_stride, w, h):
     total = np.int64(0)
-    for again in range(2):
+    for again in range(8):
         for y in range(h):
             for x in range(w):
                 total += abs(np.int64(a[a_at + y * a_stride + x]) - np.int64(b[b_at + y * b_stride + x]))
-    return total // 2
+    return total // 8
 """
 
 needs_valgrind = pytest.mark.skipif(shutil.which("valgrind") is None, reason="no valgrind; apt-get install valgrind")
@@ -161,17 +161,17 @@ def test_an_encode_is_counted_exactly(
     make_clip: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three runs agree to 50 ppm, compiled functions to the instruction; callgrind's calls of each slot are those that the
-    counting table counts; a kernel made twice as slow is the one that changes."""
+    counting table counts; a kernel made eight times as slow is the one that changes."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "mine.py").write_text(ONCE_AND_TWICE)
+    (tmp_path / "mine.py").write_text(ONCE_AND_EIGHT_TIMES)
     path = make_clip(64, 48, 3)
     records = []
-    for name in ("once", "twice"):
+    for name in ("once", "eight_times"):
         folder = tmp_path / name
         folder.mkdir()
         one = encode(path, f"numba,sad={tmp_path / 'mine.py'}:sad_{name}")
         records.append(counts.measure(one, folder, 2500.0, runs=3))
-    once, twice = records
+    once, eight_times = records
     assert once.data["frames"] == 3 and len(once.values) == 3 and once.warnings == ()
     assert once.data["spread_ppm"] == 0 and once.data["function_spread_ppm"] == 0
     assert once.data["all_spread_ppm"] <= 50
@@ -182,11 +182,11 @@ def test_an_encode_is_counted_exactly(
     exact = {work.slot: work.calls for work in work_of(calls.measure(encode(path), folder, TIMEOUT_S))}
     assert {slot: calls for slot, calls in counted.items() if calls} == exact
 
-    total, *slots = compare_instructions(once, twice)
+    total, *slots = compare_instructions(once, eight_times)
     sad = next(change for change in slots if change.name == "sad")
-    assert slots[0] is sad and sad.ratio is not None and 1.6 < sad.ratio < 2.1
-    # Beside other tests the whole lay 4.4 % off, alone 0.1 %, with all slots but sad alike in that run: why is not known.
-    assert total.b - total.a == pytest.approx(sad.b - sad.a, rel=0.06)
+    assert slots[0] is sad and sad.ratio is not None and 6.4 < sad.ratio < 8.4
+    # The other kernel moves the arrays, and loops that test for overlap take 54,000 instructions less where they lie otherwise.
+    assert total.b - total.a == pytest.approx(sad.b - sad.a, rel=0.02)
     assert not any(abs(change.b - change.a) > 0.02 * (sad.b - sad.a) for change in slots[1:])
 
 
