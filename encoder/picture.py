@@ -74,18 +74,23 @@ class Picture:
         """The visible samples of plane `p`: a view of shape (plane_height[p], plane_width[p])."""
         return self._view(p, self.plane_height[p], self.plane_width[p])
 
+    def allocated(self, p: int, values: np.ndarray | None = None) -> np.ndarray:
+        """The allocated samples of plane `p`, or what lies in their places in `values`, a flat array of this layout: a view."""
+        subsampling = 1 if p else 0
+        return self._view(p, self.allocated_height >> subsampling, self.allocated_width >> subsampling, values)
+
     def extend_edges(self) -> None:
         """Repeat the last visible column and row into the allocated area, so that whole blocks can be read there."""
         for p in range(3):
             width, height = self.plane_width[p], self.plane_height[p]
-            subsampling = 1 if p else 0
-            allocated = self._view(p, self.allocated_height >> subsampling, self.allocated_width >> subsampling)
+            allocated = self.allocated(p)
             allocated[:height, width:] = allocated[:height, width - 1 : width]
             allocated[height:] = allocated[height - 1]
 
-    def _view(self, p: int, rows: int, columns: int) -> np.ndarray:
-        strides = (self.stride[p], 1)
-        return np.ndarray((rows, columns), np.uint8, self.samples.data, self.origin[p], strides)
+    def _view(self, p: int, rows: int, columns: int, values: np.ndarray | None = None) -> np.ndarray:
+        flat = self.samples if values is None else values
+        size = flat.itemsize
+        return np.ndarray((rows, columns), flat.dtype, flat.data, size * self.origin[p], (size * self.stride[p], size))
 
 
 def _round_up(value: int, multiple: int) -> int:

@@ -44,7 +44,8 @@ class TemporalView(Record):
     rows16, cols16              blocks that cover the visible picture
     mv                          in: row and col of each block in 1/8 samples, whole ones; out: refined to multiples of 2
     tolerance                   by plane, in 1/256 of a squared difference, at least 1
-    sums, weights               in/out, with the index of the samples
+    sums, weights               in/out, of the allocated area
+    sums_origin, sums_stride    of both, by plane
     prediction                  scratch of PREDICTION_SIZE
     errors                      scratch of 4
     """
@@ -62,7 +63,9 @@ class TemporalView(Record):
         "mv": i16s,
         "tolerance": i64s,
         "sums": u16s,
-        "weights": u16s,
+        "weights": u8s,
+        "sums_origin": i64s,
+        "sums_stride": i64s,
         "prediction": u8s,
         "errors": i64s,
     }
@@ -88,7 +91,9 @@ def normalize(k, v, dst):
         for y in range(0, v.height >> sub, side):
             for x in range(0, v.width >> sub, side):
                 at = v.origin[plane] + y * v.stride[plane] + x
-                k.temporal_normalize(dst, at, v.stride[plane], v.sums, v.weights, at, v.stride[plane], side, side)
+                sums_at = v.sums_origin[plane] + y * v.sums_stride[plane] + x
+                stride, sums_stride = v.stride[plane], v.sums_stride[plane]
+                k.temporal_normalize(dst, at, stride, v.sums, v.weights, sums_at, sums_stride, side, side)
     return 0
 
 
@@ -116,13 +121,13 @@ def _refine(k, v, row, col, mv_row, mv_col):
 def _error_at(k, v, row, col, mv_row, mv_col):
     """Mean squared error of a luma block at a vector; the prediction stays in scratch."""
     _predict(k, v, 0, row, col, mv_row, mv_col)
-    at = _block_at(v, 0, row, col)
+    at = _block_at(v.origin, v.stride, 0, row, col)
     return k.sse(v.samples, at, v.stride[0], v.prediction, 0, SIDE, SIDE, SIDE)
 
 
-def _block_at(v, plane, row, col):
+def _block_at(origin, stride, plane, row, col):
     side = SIDE >> 1 if plane > 0 else SIDE
-    return v.origin[plane] + side * (row * v.stride[plane] + col)
+    return origin[plane] + side * (row * stride[plane] + col)
 
 
 def _predict(k, v, plane, row, col, mv_row, mv_col):
@@ -150,8 +155,9 @@ def _place(start, offset, side, size, border):
 def _add_block(k, v, row, col, mv_row, mv_col):
     """All three planes of a block."""
     _predict(k, v, 0, row, col, mv_row, mv_col)
-    stride = v.stride[0]
-    at = _block_at(v, 0, row, col)
+    stride, sums_stride = v.stride[0], v.sums_stride[0]
+    at = _block_at(v.origin, v.stride, 0, row, col)
+    sums_at = _block_at(v.sums_origin, v.sums_stride, 0, row, col)
     total = np.int64(0)
     for i in range(4):
         y, x = CELL * (i >> 1), CELL * (i & 1)
@@ -168,7 +174,7 @@ def _add_block(k, v, row, col, mv_row, mv_col):
         if base > 0:
             cell_at = at + y * stride + x
             k.temporal_accumulate(
-                v.sums, v.weights, cell_at, stride, v.samples, cell_at, stride,
+                v.sums, v.weights, sums_at + y * sums_stride + x, sums_stride, v.samples, cell_at, stride,
                 v.prediction, y * SIDE + x, SIDE, CELL, CELL, base, slope,
             )  # fmt: skip
     if base_sum > 0:
@@ -181,13 +187,14 @@ def _add_chroma(k, v, plane, row, col, mv_row, mv_col, luma_base):
     """A chroma block: it counts no more than the luma does."""
     _predict(k, v, plane, row, col, mv_row, mv_col)
     stride = v.stride[plane]
-    at = _block_at(v, plane, row, col)
+    at = _block_at(v.origin, v.stride, plane, row, col)
     error = k.sse(v.samples, at, stride, v.prediction, 0, CELL, CELL, CELL)
     tolerance = _tolerance(v, plane, mv_row, mv_col)
     base = min(luma_base, _base(4 * error, tolerance))
     if base > 0:
+        sums_at = _block_at(v.sums_origin, v.sums_stride, plane, row, col)
         k.temporal_accumulate(
-            v.sums, v.weights, at, stride, v.samples, at, stride,
+            v.sums, v.weights, sums_at, v.sums_stride[plane], v.samples, at, stride,
             v.prediction, 0, CELL, CELL, CELL, base, _slope(tolerance),
         )  # fmt: skip
     return 0

@@ -23,7 +23,7 @@ from encoder.kernels.load import KernelSet
 from encoder.picture import Picture
 
 MAX_NEIGHBOURS = 6
-"""On both sides together: sums and weights are of 16 bits."""
+"""On both sides together: weights are of 8 bits, sums of 16."""
 NOISE_TOLERANCE = 16
 """Tolerance of the variance of the noise; two pictures of the same thing differ by 2."""
 QUANTIZER_TOLERANCE = 4, 256
@@ -69,8 +69,8 @@ class TemporalFilter:
         self._code = _plain_code(kernels.interpreted)
         self._search = MotionSearch(kernels, width, height)
         self._motion: Motion | None = None
-        self._sums = np.empty(0, np.uint16)
-        self._weights = np.empty(0, np.uint16)
+        self._layout = Picture.allocate(width, height)  # its samples are the weights: no border takes part
+        self._sums = np.empty(self._layout.samples.size, np.uint16)
         self._scratch = {"prediction": np.empty(PREDICTION_SIZE, np.uint8), "errors": np.empty(4, np.int64)}
 
     def apply(self, centre: Source, neighbours: Sequence[Source], base_q_idx: int) -> Picture:
@@ -81,10 +81,11 @@ class TemporalFilter:
         """
         assert len(neighbours) <= MAX_NEIGHBOURS, "sums and weights would overflow"
         picture = centre.picture
-        if self._sums.size != picture.samples.size:
-            self._sums, self._weights = (np.empty(picture.samples.size, np.uint16) for _ in range(2))
-        np.multiply(picture.samples, OWN_WEIGHT, out=self._sums, dtype=np.uint16)
-        self._weights.fill(OWN_WEIGHT)
+        self._layout.samples.fill(OWN_WEIGHT)
+        for plane in range(3):
+            np.multiply(
+                picture.allocated(plane), OWN_WEIGHT, out=self._layout.allocated(plane, self._sums), dtype=np.uint16
+            )
         tolerance = np.array([self._tolerance(picture, plane, base_q_idx) for plane in range(3)])
         before = [s for s in neighbours if s.display_index < centre.display_index]
         behind = [s for s in neighbours if s.display_index > centre.display_index]
@@ -134,5 +135,6 @@ class TemporalFilter:
             origin=np.array(picture.origin), stride=np.array(picture.stride),
             width=picture.allocated_width, height=picture.allocated_height, border=picture.border,
             rows16=self._search.rows, cols16=self._search.cols, mv=mv, tolerance=tolerance,
-            sums=self._sums, weights=self._weights, **self._scratch,
+            sums=self._sums, weights=self._layout.samples, sums_origin=np.array(self._layout.origin),
+            sums_stride=np.array(self._layout.stride), **self._scratch,
         )  # fmt: skip

@@ -137,14 +137,14 @@ _DECLARED = [
         The place with the smallest sum of absolute differences, of equal ones the first, among columns * rows places of a
         block of side x side: those at b_at + step * (row * b_stride + column). side 8 or 16; columns * rows 1..65536."""),
     Slot("temporal_accumulate", "motion",
-        _void(u16s, u16s, i64, i64, u8s, i64, i64, u8s, i64, i64, i64, i64, i64, i64), """
+        _void(u16s, u8s, i64, i64, u8s, i64, i64, u8s, i64, i64, i64, i64, i64, i64), """
         (sums in/out, weights in/out, sums_at, sums_stride, a, a_at, a_stride, b, b_at, b_stride, w, h, base, slope)
         Temporal filter: adds to the weighted sum of a block the samples of another picture's block b, weighed by how far each
         lies from the sample of a. With d their difference and near = max(0, base - (min(abs(d), 63) ** 2 * slope >> 8)) the
         weight is near * near >> 11, at most 31: weights += weight, sums += weight * b. w, h 4..64; base 0..255, slope 0..4095."""),
-    Slot("temporal_normalize", "motion", _void(u8s, i64, i64, u16s, u16s, i64, i64, i64, i64), """
+    Slot("temporal_normalize", "motion", _void(u8s, i64, i64, u16s, u8s, i64, i64, i64, i64), """
         (dst, dst_at, dst_stride, sums, weights, sums_at, sums_stride, w, h)
-        dst = (sums + weights // 2) // weights: the weighted mean. weights 1..256, sums at most 255 * weights. w, h 4..64."""),
+        dst = (sums + weights // 2) // weights: the weighted mean. weights 1..255, sums at most 255 * weights. w, h 4..64."""),
     Slot("noise_sum", "motion", i64(u8s, i64, i64, i64, i64), """
         (a, a_at, a_stride, w, h) -> total << 24 | count
         Where the picture is smooth, what is left is noise: over the w x h samples whose Sobel gradient (sum of the two

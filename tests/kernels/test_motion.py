@@ -55,7 +55,7 @@ def test_of_equal_places_the_window_takes_the_first() -> None:
 @pytest.mark.parametrize(("difference", "weight"), [(0, 31), (2, 29), (8, 7), (16, 0), (-8, 7), (200, 0)])
 def test_a_sample_counts_less_the_farther_it_lies(difference: int, weight: int) -> None:
     a, b = np.full(16, 30, np.uint8), np.full(16, 30 + difference, np.uint8)
-    sums, weights = np.full(16, 100, np.uint16), np.full(16, 3, np.uint16)
+    sums, weights = np.full(16, 100, np.uint16), np.full(16, 3, np.uint8)
     PYTHON.temporal_accumulate(sums, weights, 0, 4, a, 0, 4, b, 0, 4, 4, 4, 255, 512)
     assert set((weights - 3).tolist()) == {weight} and set((sums - 100).tolist()) == {weight * int(b[0])}
 

@@ -78,7 +78,7 @@ def _temporal_accumulate(rng: np.random.Generator) -> Iterator[Case]:
             stride = w + int(rng.integers(9))
             sums, weights = rng.integers(0, 32 * 255, h * stride + 9), rng.integers(0, 193, h * stride + 9)
             arguments = (
-                sums.astype(np.uint16), weights.astype(np.uint16), int(rng.integers(9)), stride,
+                sums.astype(np.uint16), weights.astype(np.uint8), int(rng.integers(9)), stride,
                 a.samples, a.at, a.stride, b.samples, b.at, b.stride, w, h, base, slope,
             )  # fmt: skip
             yield Case("temporal_accumulate", f"{w}x{h}-base{base}-slope{slope}", arguments, (0, 1))
@@ -88,11 +88,11 @@ def _temporal_accumulate(rng: np.random.Generator) -> Iterator[Case]:
 def _temporal_normalize(rng: np.random.Generator) -> Iterator[Case]:
     for w, h in SIZES:
         dst, stride = place(rng, w, h), w + int(rng.integers(9))
-        weights = rng.integers(1, 257, h * stride + 9)
+        weights = rng.integers(1, 256, h * stride + 9)
         fills = {"random": rng.integers(0, 255 * weights + 1), "low": 0 * weights, "high": 255 * weights}
         for kind, sums in fills.items():
             arguments = (
-                dst.samples, dst.at, dst.stride, sums.astype(np.uint16), weights.astype(np.uint16),
+                dst.samples, dst.at, dst.stride, sums.astype(np.uint16), weights.astype(np.uint8),
                 int(rng.integers(9)), stride, w, h,
             )  # fmt: skip
             yield Case("temporal_normalize", f"{w}x{h}-{kind}", arguments, (0,))

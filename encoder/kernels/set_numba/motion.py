@@ -99,16 +99,16 @@ def temporal_accumulate(sums, weights, sums_at, sums_stride, a, a_at, a_stride, 
     total, count = address_of(sums, sums_at), address_of(weights, sums_at)
     p, q = address_of(a, a_at), address_of(b, b_at)
     for y in range(0, h, max(1, ACCUMULATED // w)):
-        to = 2 * y * sums_stride
+        to = y * sums_stride
         at, from_at = p + y * a_stride, q + y * b_stride
         if w == 4:
-            accumulate(4, total + to, count + to, sums_stride, at, a_stride, from_at, b_stride, base, slope)
+            accumulate(4, total + 2 * to, count + to, sums_stride, at, a_stride, from_at, b_stride, base, slope)
         elif w == 8:
-            accumulate(8, total + to, count + to, sums_stride, at, a_stride, from_at, b_stride, base, slope)
+            accumulate(8, total + 2 * to, count + to, sums_stride, at, a_stride, from_at, b_stride, base, slope)
         else:
             for x in range(0, w, ACCUMULATED):
-                to_x = to + 2 * x
-                accumulate(16, total + to_x, count + to_x, 0, at + x, 0, from_at + x, 0, base, slope)
+                to_x = to + x
+                accumulate(16, total + 2 * to_x, count + to_x, 0, at + x, 0, from_at + x, 0, base, slope)
     return 0
 
 

@@ -113,8 +113,10 @@ def accumulate(typing_context, w, sums, weights, sums_stride, a, a_stride, b, b_
         far = ((d * d * 16).widened(32, signed=False) * steep).shifted_right(16).narrowed(16)
         near = base.subtract_to_zero(far)
         weight = (near * near).shifted_right(11)
-        for address, added in ((sums, weight * sample), (weights, weight)):
-            first = builder.inttoptr(address, _U16)
+        for first, added in (
+            (builder.inttoptr(sums, _U16), weight * sample),
+            (builder.inttoptr(weights, _SAMPLES), weight.narrowed(8)),
+        ):
             for y in range(height):
                 row = builder.gep(first, [builder.mul(sums_stride, I64(y))])
                 store(row, load(builder, row, width) + added.lanes(list(range(y * width, (y + 1) * width))))

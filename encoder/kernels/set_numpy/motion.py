@@ -44,7 +44,7 @@ def temporal_accumulate(sums, weights, sums_at, sums_stride, a, a_at, a_stride, 
     near = np.maximum(0, base - (d * d * slope >> 8))
     weight = near * near >> 11
     block(sums, sums_at, sums_stride, w, h)[:] += (weight * samples).astype(np.uint16)
-    block(weights, sums_at, sums_stride, w, h)[:] += weight.astype(np.uint16)
+    block(weights, sums_at, sums_stride, w, h)[:] += weight.astype(np.uint8)
     return 0
 
 

@@ -138,8 +138,8 @@ def _add_weighted(row, block, to, weight_to, to_stride, p, a_stride, q, b_stride
     d = samples.abs_diff(block.load_block(p, a_stride, width)).min(MAX_DIFFERENCE).to(u16)
     near = words.splat(base).sub_saturated((d * d << 4).mul_high(slope << 4))
     weight = near * near >> 11
-    for place, added in ((to, weight * samples.to(u16)), (weight_to, weight)):
-        (words.load_block(place, to_stride, width) + added).store_block(place, to_stride, width)
+    (words.load_block(to, to_stride, width) + weight * samples.to(u16)).store_block(to, to_stride, width)
+    (block.load_block(weight_to, to_stride, width) + weight.to(u8)).store_block(weight_to, to_stride, width)
 
 
 def noise_sum(a, a_at, a_stride, w, h):
