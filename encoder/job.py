@@ -10,7 +10,6 @@ little more. `start_up_s` reaches from the start of the process to the moment th
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import signal
@@ -333,7 +332,7 @@ class Account:
 
 
 def _config(options: argparse.Namespace, source: Source) -> EncoderConfig:
-    config = EncoderConfig(
+    return EncoderConfig(
         width=source.width,
         height=source.height,
         fps=source.fps,
@@ -352,8 +351,6 @@ def _config(options: argparse.Namespace, source: Source) -> EncoderConfig:
         forced_key_frames=options.force_key,
         low_latency=options.low_latency,
     )
-    # A thread works on a tile: more threads than tiles would only stand by.
-    return dataclasses.replace(config, threads=min(config.threads, config.tiling.count))
 
 
 def _output_suffix(name: str) -> str:
