@@ -35,6 +35,7 @@ class FrameChoices:
     cdef_effort    how to search the sets; None: as they stand in cdef
     restoration_effort  how to search loop restoration; None: there is none
     draw_restoration    fills the units of a RestorationView instead of a search (stress mode)
+    planned        the partition is planned, not searched
     temporal_filter clean the source first, along the motion
     deblock_search  search the levels, from loop_filter_level on
     rd_lambda, satd_lambda   what a bit is worth in squared error and in SATD, times 2**14
@@ -46,6 +47,7 @@ class FrameChoices:
     preset: SpeedPreset
     rd_lambda: int
     satd_lambda: int
+    planned: bool = False
     temporal_filter: bool = False
     cdef_effort: CdefEffort | None = None
     restoration_effort: RestorationEffort | None = None
@@ -63,8 +65,8 @@ class FrameChoices:
     skip_mode: bool = True
 
     def search_words(self) -> dict[str, int]:
-        """The preset's words for the tile."""
-        return asdict(self.preset.search)
+        """The words for the tile that say how to search."""
+        return {**asdict(self.preset.search), "planned": int(self.planned)}
 
 
 LAYER_Q = (0, 32, 52, 64, 74)
@@ -98,6 +100,8 @@ def choose(config: EncoderConfig, plan: FramePlan, steepness: int = FULL) -> Fra
         preset=preset,
         rd_lambda=RD_LAMBDA_NUMERATOR * step**2,
         satd_lambda=SATD_LAMBDA_NUMERATOR * step,
+        # A key frame that others refer to is worth a search; where every frame is one, it is worth its own bits.
+        planned=bool(preset.search.planned) and (not is_key or config.keyint == 1),
         cdef_effort=CDEF_EFFORTS[preset.cdef],
         restoration_effort=RESTORATION_EFFORTS[preset.restoration] if plan.layer < preset.restored_layers else None,
         deblock_search=preset.deblock_search and plan.layer == 0,

@@ -115,7 +115,7 @@ def add_residual(k, t, at, stride, tx_size, tx_type, levels, eob):
 
 def predict_in_place(k, t, plane, x, y, n, mode, angle_delta, have_above, have_left, filter_type):
     """Predict a transform block straight into t.rec."""
-    read_edges(t, plane, x, y, n, have_above, have_left)
+    read_edges(t, t.rec, plane, x, y, n, have_above, have_left)
     stride = t.stride[plane]
     at = t.origin[plane] + y * stride + x
     predict(k, t, t.rec, at, stride, plane, x, y, n, mode, angle_delta, have_above, have_left, filter_type)
@@ -123,16 +123,16 @@ def predict_in_place(k, t, plane, x, y, n, mode, angle_delta, have_above, have_l
 
 def add_cfl(k, t, plane, x, y, n, luma_end_x, luma_end_y, alpha):
     """Add luma's variation to the DC prediction of a chroma block (spec 7.11.5). luma_end_*: MaxLumaW, MaxLumaH."""
-    load_cfl_ac(k, t, x, y, n, luma_end_x, luma_end_y)
+    load_cfl_ac(k, t, t.rec, x, y, n, luma_end_x, luma_end_y)
     stride = t.stride[plane]
     k.cfl_predict(t.rec, t.origin[plane] + y * stride + x, stride, n, n, t.cfl_ac, alpha)
 
 
-def load_cfl_ac(k, t, x, y, n, luma_end_x, luma_end_y):
-    """t.cfl_ac from the reconstructed luma under the n x n chroma block at chroma sample (x, y)."""
+def load_cfl_ac(k, t, samples, x, y, n, luma_end_x, luma_end_y):
+    """t.cfl_ac from the luma of `samples`, t.rec or t.src, under the n x n chroma block at chroma sample (x, y)."""
     luma_at = t.origin[0] + 2 * y * t.stride[0] + 2 * x
     visible_w, visible_h = (luma_end_x >> 1) - x, (luma_end_y >> 1) - y
-    k.cfl_ac(t.rec, luma_at, t.stride[0], t.cfl_ac, n, n, visible_w, visible_h)
+    k.cfl_ac(samples, luma_at, t.stride[0], t.cfl_ac, n, n, visible_w, visible_h)
 
 
 def luma_end(first_mi, block_4x4, tx_4x4, mi_end):

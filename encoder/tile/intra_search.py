@@ -104,12 +104,18 @@ def _mode_rate(t, mode_cdf, block_size, mode, delta):
 
 def try_luma(k, t, mi_row, mi_col, block_size):
     """Rank the intra modes of a block by SATD and rate, code the best; gives the cost of luma."""
+    first, first_delta, second = rank_modes(k, t, mi_row, mi_col, block_size)
+    return _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second)
+
+
+def rank_modes(k, t, mi_row, mi_col, block_size):
+    """The intra mode of a block that is best by SATD and rate, its angle delta, and the second best mode; -1: far behind."""
     level = block_size // 3
     x, y, n = mi_col * 4, mi_row * 4, int64(4) << level
     have_above, have_left = is_inside(t, mi_row - 1, mi_col), is_inside(t, mi_row, mi_col - 1)
     filter_type = smooth_neighbour(t, mi_row, mi_col, 0, level == 0)
     mode_cdf = y_mode_cdf(t, mi_row, mi_col, block_size)
-    read_edges(t, 0, x, y, n, have_above, have_left)
+    read_edges(t, t.rec, 0, x, y, n, have_above, have_left)
     first_cost = second_cost = int64(NO_COST)
     first = second = int64(DC_PRED)
     first_delta = int64(0)
@@ -137,7 +143,19 @@ def try_luma(k, t, mi_row, mi_col, block_size):
                     first_cost, first_delta = cost, delta
     if second_cost > first_cost + (first_cost >> t.close_shift):
         second = int64(-1)
-    return _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second, filter_type, mode_cdf)
+    return first, first_delta, second
+
+
+def plan_satd_cost(k, t, mi_row, mi_col, block_size):
+    """What the common modes leave of a block at best, by SATD, predicted from the source around it; without rates."""
+    x, y, n = mi_col * 4, mi_row * 4, 4 * block_4x4s(block_size)
+    have_above, have_left = is_inside(t, mi_row - 1, mi_col), is_inside(t, mi_row, mi_col - 1)
+    read_edges(t, t.src, 0, x, y, n, have_above, have_left)
+    best = int64(NO_COST)
+    for i in range(COMMON_MODES):
+        cost = _luma_satd_cost(k, t, x, y, n, MODE_ORDER[i], int64(0), int64(0), have_above, have_left, False)
+        best = min(best, cost)
+    return best
 
 
 def rank_common_modes(k, t, mi_row, mi_col, block_size):
@@ -146,7 +164,7 @@ def rank_common_modes(k, t, mi_row, mi_col, block_size):
     have_above, have_left = is_inside(t, mi_row - 1, mi_col), is_inside(t, mi_row, mi_col - 1)
     filter_type = smooth_neighbour(t, mi_row, mi_col, 0, block_size == 0)
     mode_cdf = y_mode_cdf(t, mi_row, mi_col, block_size)
-    read_edges(t, 0, x, y, n, have_above, have_left)
+    read_edges(t, t.rec, 0, x, y, n, have_above, have_left)
     best, best_mode = int64(NO_COST), int64(DC_PRED)
     for i in range(COMMON_MODES):
         mode = MODE_ORDER[i]
@@ -157,10 +175,12 @@ def rank_common_modes(k, t, mi_row, mi_col, block_size):
     return best_mode, best
 
 
-def _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second, filter_type, mode_cdf):
+def _try_transforms(k, t, mi_row, mi_col, block_size, first, first_delta, second):
     """Code the best prediction, also with half the transform size, and the second best (-1: none); gives the best cost."""
     c = (block_size // 3) * CHOICE_WORDS
     whole = max_tx_size(block_size)
+    filter_type = smooth_neighbour(t, mi_row, mi_col, 0, block_size == 0)
+    mode_cdf = y_mode_cdf(t, mi_row, mi_col, block_size)
     rate = _mode_rate(t, mode_cdf, block_size, first, first_delta)
     best = _code_luma(k, t, mi_row, mi_col, block_size, first, first_delta, whole, filter_type, rate, int64(NO_COST))
     if not t.choice[c + HAS_COEFS]:
@@ -291,24 +311,26 @@ def visible_sse(k, t, plane, x, y, n):
 
 def try_chroma(k, t, mi_row, mi_col, block_size):
     """Rank the chroma modes that are likely, code the best; gives its cost."""
+    rank_chroma(k, t, t.rec, mi_row, mi_col, block_size)
+    return _code_chroma(k, t, mi_row, mi_col, block_size)
+
+
+def rank_chroma(k, t, luma, mi_row, mi_col, block_size):
+    """Leave the best of the likely chroma modes in t.choice. luma: what chroma is predicted from, t.rec or, before it is coded,
+    t.src."""
     level = block_size // 3
     c = level * CHOICE_WORDS
-    small = level == 0
-    tx_size = plane_tx_size(block_size, int64(0), 1)
-    n = int64(4) << tx_size
-    x, y = (mi_col >> 1) * 4, (mi_row >> 1) * 4
-    reach = 2 if small else 1
-    have_above, have_left = is_inside(t, mi_row - reach, mi_col), is_inside(t, mi_row, mi_col - reach)
-    filter_type = smooth_neighbour(t, mi_row, mi_col, 1, small)
+    n = int64(4) << plane_tx_size(block_size, int64(0), 1)
+    x, y, have_above, have_left, filter_type = _chroma_place(t, mi_row, mi_col, level == 0)
     y_mode, y_delta = t.choice[c + Y_MODE], t.choice[c + ANGLE_Y]
     mode_cdf = uv_mode_cdf(y_mode, block_size)
     sad_dc = sad_luma = sad_smooth = sad_cfl = int64(0)
     alpha_u = alpha_v = int64(0)
     with_cfl = cfl_allowed(block_size)
     if with_cfl:
-        _load_block_cfl_ac(k, t, mi_row, mi_col, block_size, x, y, n)
+        _load_block_cfl_ac(k, t, luma, mi_row, mi_col, block_size, x, y, n)
     for plane in range(1, 3):
-        read_edges(t, plane, x, y, n, have_above, have_left)
+        read_edges(t, t.rec, plane, x, y, n, have_above, have_left)
         sad_luma += _chroma_sad(k, t, plane, x, y, n, y_mode, y_delta, have_above, have_left, filter_type)
         sad_smooth += _chroma_sad(k, t, plane, x, y, n, SMOOTH_PRED, int64(0), have_above, have_left, filter_type)
         sad = _chroma_sad(k, t, plane, x, y, n, DC_PRED, int64(0), have_above, have_left, filter_type)
@@ -344,7 +366,13 @@ def try_chroma(k, t, mi_row, mi_col, block_size):
             t.choice[c + ANGLE_UV] = 0
             t.choice[c + ALPHA_U] = alpha_u
             t.choice[c + ALPHA_V] = alpha_v
-    return _code_chroma(k, t, block_size, x, y, n, tx_size, mode_cdf, have_above, have_left, filter_type)
+
+
+def _chroma_place(t, mi_row, mi_col, small):
+    """Where a block's chroma lies, whether there is something above and to the left, and the filter type of its edges."""
+    reach = 2 if small else 1
+    have_above, have_left = is_inside(t, mi_row - reach, mi_col), is_inside(t, mi_row, mi_col - reach)
+    return (mi_col >> 1) * 4, (mi_row >> 1) * 4, have_above, have_left, smooth_neighbour(t, mi_row, mi_col, 1, small)
 
 
 def _chroma_sad(k, t, plane, x, y, n, mode, delta, have_above, have_left, filter_type):
@@ -354,14 +382,14 @@ def _chroma_sad(k, t, plane, x, y, n, mode, delta, have_above, have_left, filter
     return k.sad(t.src, at, t.stride[plane], t.prediction, int64(0), n, n, n)
 
 
-def _load_block_cfl_ac(k, t, mi_row, mi_col, block_size, x, y, n):
+def _load_block_cfl_ac(k, t, samples, mi_row, mi_col, block_size, x, y, n):
     luma_4x4, tx_4x4 = block_4x4s(block_size), int64(1) << t.choice[(block_size // 3) * CHOICE_WORDS + TX_SIZE]
     first_row, first_col = mi_row, mi_col
     if block_size == 0:
         first_row, first_col, luma_4x4, tx_4x4 = mi_row - 1, mi_col - 1, int64(2), int64(1)
     end_x = luma_end(first_col, luma_4x4, tx_4x4, t.mi_cols)
     end_y = luma_end(first_row, luma_4x4, tx_4x4, t.mi_rows)
-    load_cfl_ac(k, t, x, y, n, end_x, end_y)
+    load_cfl_ac(k, t, samples, x, y, n, end_x, end_y)
 
 
 def _best_alpha(k, t, plane, x, y, n):
@@ -380,9 +408,14 @@ def _best_alpha(k, t, plane, x, y, n):
     return magnitude if product >= 0 else -magnitude
 
 
-def _code_chroma(k, t, block_size, x, y, n, tx_size, mode_cdf, have_above, have_left, filter_type):
+def _code_chroma(k, t, mi_row, mi_col, block_size):
     """Reconstruct both chroma planes with the choice; gives the cost."""
-    c = (block_size // 3) * CHOICE_WORDS
+    level = block_size // 3
+    c = level * CHOICE_WORDS
+    tx_size = plane_tx_size(block_size, int64(0), 1)
+    n = int64(4) << tx_size
+    x, y, have_above, have_left, filter_type = _chroma_place(t, mi_row, mi_col, level == 0)
+    mode_cdf = uv_mode_cdf(t.choice[c + Y_MODE], block_size)
     mode, delta = t.choice[c + UV_MODE], t.choice[c + ANGLE_UV]
     rate, distortion = _mode_rate(t, mode_cdf, block_size, mode, delta), int64(0)
     if mode == UV_CFL_PRED:

@@ -1,24 +1,21 @@
-"""Partition of a superblock of an inter frame before its blocks are searched: from the motion between source pictures.
+"""Partition of a superblock before its blocks are decided, from source pictures alone.
 
-The vectors that the lookahead found in the superblock are laid over all of it, a reference at a time, and the differences of its
-64 cells of 8x8 samples are taken at once. Each block of the quadtree then knows what it leaves with its best vector to either
-reference, and is split where its quarters with theirs leave enough less to pay for their vectors.
+Of inter frames: the vectors that the lookahead found in the superblock are laid over all of it, a reference at a time, and the
+differences of its 64 cells of 8x8 samples are taken at once. Each block of the quadtree then knows what it leaves with its best
+vector to either reference. Of intra frames: what it leaves with the best of the common modes, predicted from the source around it.
+A block is split where its quarters leave enough less to pay for what they cost beside their residual.
 """
 
 from numpy import int64
 
 from encoder.tile.blocks import info_at, z_col, z_row
 from encoder.tile.costs import NO_COST, satd_cost
+from encoder.tile.intra_search import plan_satd_cost
 from encoder.tile.motion_search import clamp_col, clamp_row
 from encoder.tile.state import PLAN_NODES, PLAN_WORDS
 
 PLAN_COST, PLAN_ROW, PLAN_COL = range(PLAN_WORDS)
 """Words of t.plan for a block and a reference: cost of the vector, the vector in samples."""
-
-
-def is_planned(t):
-    """Whether superblocks of this frame are planned, not searched."""
-    return t.planned and not t.frame_is_intra
 
 
 def node_at(level, z):
@@ -38,13 +35,11 @@ def plan_at(i, node):
 
 
 def plan_partition(k, t, sb_row, sb_col):
-    """Fill t.plan, and write the sizes of the blocks to be into the block info, each where its block begins."""
-    for i in range(len(t.search_refs)):
-        _lay_vectors(k, t, sb_row, sb_col, int64(i))
-    for node in range(PLAN_NODES):
-        t.plan_cost[node] = t.plan[plan_at(int64(0), node) + PLAN_COST]
-        for i in range(1, len(t.search_refs)):
-            t.plan_cost[node] = min(t.plan_cost[node], t.plan[plan_at(int64(i), node) + PLAN_COST])
+    """Write the sizes of the blocks to be into the block info, each where its block begins; of inter frames, fill t.plan."""
+    if t.frame_is_intra:
+        _predict_blocks(k, t, sb_row, sb_col)
+    else:
+        _lay_all_vectors(k, t, sb_row, sb_col)
     for level in range(1, 5):
         units = int64(1) << (2 * level - 2)
         half = int64(1) << (level - 1)
@@ -63,6 +58,29 @@ def plan_partition(k, t, sb_row, sb_col):
                     t.plan_cost[node] = cost
                     continue
             t.block_size[info_at(t, mi_row, mi_col)] = level * 3
+
+
+def _predict_blocks(k, t, sb_row, sb_col):
+    """t.plan_cost of an intra frame."""
+    block_cost = satd_cost(t, int64(0), int64(t.plan_rate))
+    for level in range(1, 5):
+        half = int64(1) << (level - 1)
+        for z in range(0, 64, int64(1) << (2 * level - 2)):
+            mi_row, mi_col = sb_row + z_row(z) * 2, sb_col + z_col(z) * 2
+            cost = int64(0)
+            if mi_row + half < t.mi_rows and mi_col + half < t.mi_cols:
+                cost = plan_satd_cost(k, t, mi_row, mi_col, int64(level * 3)) + block_cost
+            t.plan_cost[node_at(int64(level), int64(z))] = cost
+
+
+def _lay_all_vectors(k, t, sb_row, sb_col):
+    """t.plan and t.plan_cost of an inter frame."""
+    for i in range(len(t.search_refs)):
+        _lay_vectors(k, t, sb_row, sb_col, int64(i))
+    for node in range(PLAN_NODES):
+        t.plan_cost[node] = t.plan[plan_at(int64(0), node) + PLAN_COST]
+        for i in range(1, len(t.search_refs)):
+            t.plan_cost[node] = min(t.plan_cost[node], t.plan[plan_at(int64(i), node) + PLAN_COST])
 
 
 def _lay_vectors(k, t, sb_row, sb_col, i):

@@ -1,7 +1,7 @@
-"""Blocks of inter frames whose partition is planned: decided by SATD and rate alone, one pass, just before they are coded.
+"""Blocks whose partition is planned: decided by SATD and rate alone, one pass, just before they are coded.
 
-The vectors of the plan take the place of a search far around; references and pairs that the plan sees far behind the best one
-are left out, and a prediction that leaves nothing to code ends the search.
+In inter frames the vectors of the plan take the place of a search far around; references and pairs that the plan sees far behind
+the best one are left out, and a prediction that leaves nothing to code ends the search.
 """
 
 from numpy import int64
@@ -9,6 +9,8 @@ from numpy import int64
 from encoder.spec import BLOCK_32X32, DCT_DCT
 from encoder.tile.blocks import block_4x4s, z_of
 from encoder.tile.choice import (
+    ALPHA_U,
+    ALPHA_V,
     ANGLE_UV,
     ANGLE_Y,
     COST,
@@ -28,7 +30,7 @@ from encoder.tile.choice import (
 from encoder.tile.costs import NO_COST, satd_cost
 from encoder.tile.inter_modes import is_codable_pair, is_inter_rate, load_ref_counts, skip_mode_rate
 from encoder.tile.inter_search import rank_filters, rank_pair, rank_single, search_best_vector
-from encoder.tile.intra_search import rank_common_modes
+from encoder.tile.intra_search import rank_chroma, rank_common_modes, rank_modes
 from encoder.tile.modes import implied_tx_type, max_tx_size
 from encoder.tile.partition_plan import PLAN_COST, node_at, plan_at
 from encoder.tile.state import CHOICE_WORDS
@@ -37,6 +39,22 @@ from encoder.tile.state import CHOICE_WORDS
 def decide_planned_block(k, t, mi_row, mi_col, block_size):
     """Decide a block of the plan, whose neighbours are coded, and leave it in the block info."""
     c = choice_row(block_size)
+    if t.frame_is_intra:
+        _decide_intra(k, t, mi_row, mi_col, block_size, c)
+    else:
+        _decide_inter(k, t, mi_row, mi_col, block_size, c)
+    keep_choice(t, mi_row, mi_col, block_size // 3)
+
+
+def _decide_intra(k, t, mi_row, mi_col, block_size, c):
+    """Leave the block of an intra frame in row c of t.choice; its luma is not there yet, so chroma is tried on the source's."""
+    mode, delta, _ = rank_modes(k, t, mi_row, mi_col, block_size)
+    _take_intra(t, c, mode, delta, max_tx_size(block_size))
+    rank_chroma(k, t, t.src, mi_row, mi_col, block_size)
+
+
+def _decide_inter(k, t, mi_row, mi_col, block_size, c):
+    """Leave the block of an inter frame in row c of t.choice."""
     load_ref_counts(t, mi_row, mi_col)
     for i in range(MAX_CANDIDATES):
         t.choice[FIRST_CANDIDATE + i * CHOICE_WORDS + COST] = NO_COST
@@ -49,7 +67,6 @@ def decide_planned_block(k, t, mi_row, mi_col, block_size):
     n = 4 * block_4x4s(block_size)
     if block_size <= BLOCK_32X32 and t.choice[c + COST] >= satd_cost(t, (n * n * t.ac_q) >> t.intra_shift, int64(0)):
         _against_intra(k, t, mi_row, mi_col, block_size, c)
-    keep_choice(t, mi_row, mi_col, block_size // 3)
 
 
 def _rank_planned(k, t, mi_row, mi_col, block_size):
@@ -86,9 +103,18 @@ def _against_intra(k, t, mi_row, mi_col, block_size, c):
     mode, cost = rank_common_modes(k, t, mi_row, mi_col, block_size)
     if cost + satd_cost(t, int64(0), rate) >= t.choice[c + COST]:
         return
+    _take_intra(t, c, mode, int64(0), t.choice[c + TX_SIZE])
+
+
+def _take_intra(t, c, mode, delta, tx_size):
+    """An intra mode for luma and chroma into row c of t.choice."""
     begin_intra_choice(t, c)
     t.choice[c + Y_MODE] = mode
-    t.choice[c + ANGLE_Y] = 0
+    t.choice[c + ANGLE_Y] = delta
     t.choice[c + UV_MODE] = mode
-    t.choice[c + ANGLE_UV] = 0
-    t.choice[c + TX_TYPE] = implied_tx_type(t, mode, t.choice[c + TX_SIZE])
+    t.choice[c + ANGLE_UV] = delta
+    t.choice[c + ALPHA_U] = 0
+    t.choice[c + ALPHA_V] = 0
+    t.choice[c + TX_SIZE] = tx_size
+    t.choice[c + TX_TYPE] = implied_tx_type(t, mode, tx_size)
+    t.choice[c + HAS_COEFS] = 1

@@ -25,8 +25,11 @@ def is_directional(mode):
     return V_PRED <= mode <= D67_PRED
 
 
-def read_edges(t, plane, x, y, n, have_above, have_left):
-    """Fill t.above and t.left, -1 .. 2n-1, for an n x n transform block at sample (x, y) of a plane (spec 7.11.2.1)."""
+def read_edges(t, samples, plane, x, y, n, have_above, have_left):
+    """Fill t.above and t.left, -1 .. 2n-1, for an n x n transform block at sample (x, y) of a plane (spec 7.11.2.1).
+
+    samples   t.rec; t.src where nothing is reconstructed yet
+    """
     sub = 1 if plane > 0 else 0
     stride = t.stride[plane]
     at = t.origin[plane] + y * stride + x
@@ -38,10 +41,10 @@ def read_edges(t, plane, x, y, n, have_above, have_left):
             count = 2 * n
         count = min(count, ((t.mi_cols * 4) >> sub) - x)
         for i in range(count):
-            t.above[EDGE_AT + i] = t.rec[at - stride + i]
-        _fill(t.above, count, 2 * n, t.rec[at - stride + count - 1])
+            t.above[EDGE_AT + i] = samples[at - stride + i]
+        _fill(t.above, count, 2 * n, samples[at - stride + count - 1])
     elif have_left:
-        _fill(t.above, 0, 2 * n, t.rec[at - 1])
+        _fill(t.above, 0, 2 * n, samples[at - 1])
     else:
         _fill(t.above, 0, 2 * n, BASE - 1)
     if have_left:
@@ -50,19 +53,19 @@ def read_edges(t, plane, x, y, n, have_above, have_left):
             count = 2 * n
         count = min(count, ((t.mi_rows * 4) >> sub) - y)
         for i in range(count):
-            t.left[EDGE_AT + i] = t.rec[at + i * stride - 1]
-        _fill(t.left, count, 2 * n, t.rec[at + (count - 1) * stride - 1])
+            t.left[EDGE_AT + i] = samples[at + i * stride - 1]
+        _fill(t.left, count, 2 * n, samples[at + (count - 1) * stride - 1])
     elif have_above:
-        _fill(t.left, 0, 2 * n, t.rec[at - stride])
+        _fill(t.left, 0, 2 * n, samples[at - stride])
     else:
         _fill(t.left, 0, 2 * n, BASE + 1)
     corner = int64(BASE)
     if have_above and have_left:
-        corner = int64(t.rec[at - stride - 1])
+        corner = int64(samples[at - stride - 1])
     elif have_above:
-        corner = int64(t.rec[at - stride])
+        corner = int64(samples[at - stride])
     elif have_left:
-        corner = int64(t.rec[at - 1])
+        corner = int64(samples[at - 1])
     t.above[EDGE_AT - 1] = corner
     t.left[EDGE_AT - 1] = corner
 

@@ -8,7 +8,7 @@ from encoder.tile.block import code_block
 from encoder.tile.blocks import clear_block_decoded_flags, info_at, z_col, z_row
 from encoder.tile.inter_modes import fill_mv_rates
 from encoder.tile.modes import write_partition
-from encoder.tile.partition_plan import is_planned, plan_partition
+from encoder.tile.partition_plan import plan_partition
 from encoder.tile.planned_search import decide_planned_block
 from encoder.tile.restoration import clear_restoration_references, write_restoration
 from encoder.tile.search import search_superblock
@@ -91,7 +91,7 @@ def _encode_superblock(k, t, mi_row, mi_col):
             if not t.frame_is_intra:
                 fill_mv_rates(t)
         clear_block_decoded_flags(t, mi_row, mi_col)
-        if is_planned(t):
+        if t.planned:
             plan_partition(k, t, mi_row, mi_col)
         else:
             search_superblock(k, t, mi_row, mi_col)
@@ -141,7 +141,7 @@ def _code_decided(k, t, mi_row, mi_col, block_size, cdef_choice):
         draw_block(t, mi_row, mi_col, block_size)
         quantize = int64(2 if draw(t, 5) else 0)
     else:
-        if is_planned(t):
+        if t.planned:
             began = begin_span(t)
             decide_planned_block(k, t, mi_row, mi_col, block_size)
             end_span(t, DECISION, began, mi_row, mi_col, block_size)
