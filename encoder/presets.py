@@ -4,7 +4,7 @@ BD-rate on Y-PSNR against rav1e -s 10, of two real clips (a cartoon 1280x720, a 
 200, by the commands in the README; there the times are, too, for they belong to a run.
 
 9, 10   FASTEST      -30.8 %: the partition of inter frames is planned, not searched: a block is coded once; so is that of key
-                     frames where every frame is one, three times as fast for 15 to 19 % more bits
+                     frames where every frame is one, two to three times as fast for 15 to 19 % more bits
 7, 8    FAST         -42.0 %: the partition is searched, one candidate of a block is coded, one pair of references tried, vectors
                      fitted, the regular filter only
 6       MEDIUM       -44.2 %: two coded candidates with a second NEARMV, more splits, four references, filters by block, restoration
@@ -45,8 +45,9 @@ class SearchEffort:
     hopeless          a reference is not searched if its first vectors cost more than so many eighths beyond the best candidate;
                       0: all are. Where the partition is planned, one that the plan sees so far behind is not tried at all
 
-    planned           1: the partition is planned from the motion between sources, and each block decided by SATD just before it
-                      is coded (tile/partition_plan.py); 0: it is searched by coding (tile/search.py). Where it is planned:
+    planned           1: the partition is planned from source pictures, and each block decided by SATD just before it is coded
+                      (tile/partition_plan.py), in inter frames and where every frame is a key frame (choices.FrameChoices);
+                      0: it is searched by coding (tile/search.py). Where it is planned:
     plan_rate         1/512 bit that a block of the plan is taken to cost beside its residual
     enough_shift      a prediction that leaves at most 8 / 2**enough_shift steps a sample ends the search
 

@@ -34,7 +34,9 @@ def test_a_kernel_that_works_twice_is_the_one_that_has_colour(tmp_path: Path) ->
     runs = {side: [] for side in sides}
     for number in range(MAX_RUNS):  # in turn, so that the machine's moods meet all sides
         for side, kernels in sides.items():
-            subject = parse_target(["pan", "--speed", "8", "--corpus", str(corpus), "--kernels", kernels]).encode("flame")
+            subject = parse_target(["pan", "--speed", "8", "--corpus", str(corpus), "--kernels", kernels]).encode(
+                "flame"
+            )
             folder = tmp_path / f"{side}-{number}"
             folder.mkdir()
             if not number:

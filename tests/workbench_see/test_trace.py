@@ -231,7 +231,7 @@ def test_compiled_spans_lie_in_their_tiles_and_cost_little(subject, tmp_path, co
     planned = timeline_findings(one_pass.data)
     inside_ns = planned.path_inside_ns["trial"] + planned.path_inside_ns["decision"]  # of key frames, and of the others
     assert inside_ns > planned.path_by_stage_ns["tile"] / 4
-    # On one thread: two that wait for each other's memory take from 2 to 8 % more or less, whatever is recorded.
+    # On one thread: on two the figure itself wanders between 2 and 8 %.
     pairs = trace.measure_overhead(dataclasses.replace(encode, threads=1), "block", tmp_path, TIMEOUT_S, 12.0)
     cost = overhead(pairs.data)
     assert cost.interval.low < cost.limit, cost
