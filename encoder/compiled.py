@@ -29,9 +29,11 @@ import numba
 from llvmlite import binding as llvm
 from numba import njit, types
 from numba.core import event
+from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.runtime import _nrt_python
 from numba.core.untyped_passes import IRProcessing
 
 from encoder import probe
@@ -200,6 +202,26 @@ class _KeepAsEntry(FunctionPass):
         return True
 
 
+class _EntryCache(FunctionCache):
+    """Numba's cache, which does not get the compiler ready first: 35 MiB and 0.2 s that loading machine code does not need. Numba
+    does it itself before it compiles."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What is on disk for a signature, or None."""
+        _find_runtime()
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
+
+
+@cache
+def _find_runtime() -> None:
+    """Let machine code find numba's runtime: of rtsys.initialize the part that compiles nothing."""
+    if numba.config.NRT_STATS:
+        _nrt_python.memsys_enable_stats()
+    for name, address in _nrt_python.c_helpers.items():
+        llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+
+
 def _compiler_with(keep: type[FunctionPass]) -> type[CompilerBase]:
     """Numba's compiler, with a pass that says into which library it lowers."""
 
@@ -256,9 +278,11 @@ def compiled(module: ModuleType, name: str, cached: bool = True) -> Any:
     if cached:
         numba.config.CACHE_DIR = str(_cache_folder(module.__name__))
     names: dict[str, Any] = {}
-    function = njit(pipeline_class=_EntryCompiler, cache=cached, no_cfunc_wrapper=True, **OPTIONS)(
+    function = njit(pipeline_class=_EntryCompiler, no_cfunc_wrapper=True, **OPTIONS)(
         _copy(getattr(module, name), names)
     )
+    if cached:
+        function._cache = _EntryCache(function.py_func)
     compile_now = function._compiler.compile
 
     def compile_with_parts(args: Any, return_type: Any) -> Any:

@@ -26,7 +26,7 @@ class EncoderConfig:
     speed            0 (slowest) to 10: see presets.py
     tile_cols_log2   log2 of the number of tile columns asked for, as in the specification (5.9.15): the picture
     tile_rows_log2   is cut into at most so many, because a tile is whole superblocks of 64x64
-    threads          that encode tiles and filter rows at the same time; from 2 on, one more prepares the next frame meanwhile
+    threads          that encode frames, their tiles, and filter rows at the same time; from 2 on, one more prepares the next frames
     kernels          a set, with overrides: "simd,satd=mine.py:satd_fast"
     probe            record spans inside the compiled code
     stress_seed      draw every decision at random from this seed; None encodes in earnest

@@ -17,15 +17,19 @@ import numpy as np
 
 from encoder.compiled import CompileWatch
 from encoder.config import EncoderConfig
-from encoder.frame.choices import FrameChoices, choose
+from encoder.frame.choices import choose
 from encoder.frame.frame import FrameEncoder, FrameResult
-from encoder.frame.gop import FramePlan, Gop, Plan
+from encoder.frame.gop import MINI_GOPS, FramePlan, Gop, Plan, ShowExisting
 from encoder.frame.lookahead import Lookahead, LookaheadPicture
 from encoder.frame.preparation import Preparation, Prepared
 from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
+from encoder.presets import speed_preset
 from encoder.spec import KEY_FRAME
 from encoder.timeline import FRAME_OUT, WAIT_FOR_PREPARATION, mark, span
+
+KEPT_AT_WORK = 2
+"""Pictures whose packets wait, so that threads have work while the next pictures come: each takes memory."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,9 @@ class Packet:
 class Encoder:
     """Pictures in by `send`, packets out by `receive`; `flush` says that no picture follows. `encode` shows how to use it.
 
-    A packet comes up to 18 pictures late, with low latency one, and none without scene detection. Frames are coded in
-    `receive`; who asks for all packets there are before the next picture keeps few pictures in memory.
+    A packet comes up to 18 pictures late, with several threads 20; with low latency one, and none without scene detection.
+    Frames are coded in `receive`, with several threads more than one at a time, and on until the next call; who asks for all
+    packets there are before the next picture keeps few pictures in memory.
     Raises KernelError for a kernel set that cannot be used.
     """
 
@@ -63,13 +68,16 @@ class Encoder:
         self._preparation = Preparation(config, kernels)
         self._gop = Gop(config.low_latency)
         self._frame_encoder = FrameEncoder(config, kernels)
-        self._plans: deque[Plan] = deque()
+        self._plans: deque[Plan] = deque()  # what is not started yet
+        self._started: deque[_StartedFrame | _StartedShow] = deque()  # and what is, and not finished
         self._frames: list[dict[str, Any]] = []  # coded in the temporal unit that is not complete yet
         self._lookahead_s = 0.0
-        # With a second thread, the next frame is prepared while one is coded.
-        self._thread = ThreadPoolExecutor(1, "ahead") if config.threads > 1 and not kernels.interpreted else None
-        self._ahead: Future[Prepared] | None = None
+        # With a second thread, the next frames are prepared while others are coded.
+        self._thread = ThreadPoolExecutor(1, "ahead") if self._frame_encoder.at_once > 1 else None
+        self._ahead: deque[Future[Prepared]] = deque()  # of the first plans of frames
         self._flushed = False
+        self._sent = self._shown = 0
+        self._wait = self._waiting_pictures()
 
     def __enter__(self) -> Encoder:
         return self
@@ -95,6 +103,7 @@ class Encoder:
         if (picture.width, picture.height) != (self.config.width, self.config.height):
             size = f"{self.config.width}x{self.config.height}"
             raise ValueError(f"a picture of {picture.width}x{picture.height} is sent to an encoder of {size}")
+        self._sent += 1
         began = time.perf_counter()
         with span("lookahead"):
             self._plan(self._lookahead.send(picture))
@@ -109,47 +118,84 @@ class Encoder:
 
     def receive(self) -> Packet | None:
         """The next packet; None where more pictures are needed for one, or after `flush`, where there are no more."""
-        while self._plans and self._is_ready(0):
-            plan = self._plans[0]
-            with span("frame" if isinstance(plan, FramePlan) else "show", plan.display_index):
-                if isinstance(plan, FramePlan):
-                    unit = self._encode(plan)
-                else:
-                    self._plans.popleft()
-                    unit = self._frame_encoder.show_existing(plan).unit
-            if unit is not None:
-                return self._packet(plan, unit)
+        while self._start_frames():
+            if not self._flushed and self._sent - self._shown <= self._wait:
+                return None  # it can wait, and others are coded meanwhile
+            started = self._started.popleft()
+            result = self._frame_encoder.finish()
+            if isinstance(started, _StartedFrame):
+                self._frames.append(_frame_stats(started, result))
+            if result.unit is not None:
+                return self._packet(started.plan, result.unit)
         return None
 
+    def _waiting_pictures(self) -> int:
+        """Up to how many pictures are sent and not shown before a packet has to come.
+
+        So many are there anyway when a mini-GOP begins; with KEPT_AT_WORK more, the one before is still being coded.
+        """
+        if self._thread is None or self.config.low_latency:
+            return 0
+        if self.config.keyint == 1:
+            return KEPT_AT_WORK
+        return MINI_GOPS[0] + speed_preset(self.config.speed).temporal_reach - 1 + KEPT_AT_WORK
+
+    def _start_frames(self) -> bool:
+        """Start what can be started; whether anything is."""
+        while self._plans and not self._frame_encoder.is_full and self._is_ready(0):
+            plan = self._plans[0]
+            if isinstance(plan, FramePlan):
+                began = time.perf_counter()
+                prepared = self._prepared()
+                waited_s = time.perf_counter() - began
+                self._plans.popleft()
+                self._prepare_ahead()
+                self._frame_encoder.start(prepared.source.picture, plan, prepared.choices, prepared.motion)
+                # The frame that is coded next pays for the lookahead's work since the last one.
+                self._started.append(_StartedFrame(plan, prepared, self._lookahead_s, waited_s))
+                self._lookahead_s = 0.0
+            else:
+                self._plans.popleft()
+                self._frame_encoder.show(plan)
+                self._started.append(_StartedShow(plan))
+        return bool(self._started)
+
     def _is_ready(self, place: int) -> bool:
-        """Whether the pictures are here that the temporal filter wants, and for a key frame the base that comes next."""
+        """Whether the pictures are here that the temporal filter wants, and for a key frame the base that comes next; with a second
+        thread, those that this one wants as well, since it is prepared while the key frame is coded."""
         plan = self._plans[place]
         if not isinstance(plan, FramePlan):
             return True
         choices = choose(self.config, plan)
         if not choices.temporal_filter:
             return True
-        if plan.frame_type == KEY_FRAME and len(self._plans) == place + 1 and not self._flushed:
-            return False
-        return self._lookahead.has_sent(plan.display_index + choices.preset.temporal_reach)
+        last: Plan = plan
+        if plan.frame_type == KEY_FRAME and not self._flushed:
+            if len(self._plans) == place + 1:
+                return False
+            if self._thread is not None:
+                last = self._plans[place + 1]
+        return self._lookahead.has_sent(last.display_index + choices.preset.temporal_reach)
 
     def _prepared(self) -> Prepared:
         """What the first of the plans takes to be coded; made ahead, it cost nothing but the time that we waited for it."""
-        if self._ahead is None:
+        if not self._ahead:
             return self._preparation.prepare(*self._pictures(0))
-        ahead, self._ahead = self._ahead, None
+        ahead = self._ahead.popleft()
         began = time.perf_counter()
         with span(WAIT_FOR_PREPARATION):
             prepared = ahead.result()
         return replace(prepared, filter_s=time.perf_counter() - began, motion_s=0.0)
 
-    def _look_ahead(self) -> None:
-        """Have the next frame prepared, if it can be and there is a thread for it."""
-        if self._thread is None or self._ahead is not None:
+    def _prepare_ahead(self) -> None:
+        """Have the next frames prepared, as many as can be coded at the same time, if they can be and there is a thread for it."""
+        if self._thread is None:
             return
-        place = next((i for i, plan in enumerate(self._plans) if isinstance(plan, FramePlan)), None)
-        if place is not None and self._is_ready(place):
-            self._ahead = self._thread.submit(self._preparation.prepare, *self._pictures(place))
+        places = [place for place, plan in enumerate(self._plans) if isinstance(plan, FramePlan)]
+        for place in places[len(self._ahead) : self._frame_encoder.at_once]:
+            if not self._is_ready(place):
+                return
+            self._ahead.append(self._thread.submit(self._preparation.prepare, *self._pictures(place)))
 
     def _pictures(
         self, place: int
@@ -167,21 +213,8 @@ class Encoder:
         for is_key in decisions:
             self._plans += self._gop.add(is_key)
 
-    def _encode(self, plan: FramePlan) -> bytes | None:
-        began = time.perf_counter()
-        prepared = self._prepared()
-        self._plans.popleft()
-        self._look_ahead()
-        result = self._frame_encoder.encode(prepared.source.picture, plan, prepared.choices, prepared.motion)
-        # The frame that is coded next pays for the lookahead's work since the last one.
-        result.stages_s["lookahead"] = self._lookahead_s + prepared.filter_s
-        result.stages_s["motion"] += prepared.motion_s
-        wall_s = time.perf_counter() - began + self._lookahead_s
-        self._lookahead_s = 0.0
-        self._frames.append(_frame_stats(plan, prepared.choices, result, wall_s))
-        return result.unit
-
     def _packet(self, plan: Plan, unit: bytes) -> Packet:
+        self._shown += 1
         mark(FRAME_OUT, plan.display_index)
         frames, self._frames = self._frames, []
         source = self._lookahead[plan.display_index].picture
@@ -203,21 +236,41 @@ def encode(pictures: Iterable[Picture], config: EncoderConfig) -> Iterator[Packe
         yield from iter(encoder.receive, None)
 
 
-def _frame_stats(plan: FramePlan, choices: FrameChoices, result: FrameResult, wall_s: float) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _StartedShow:
+    """A hidden frame that is to be shown."""
+
+    plan: ShowExisting
+
+
+@dataclass(frozen=True)
+class _StartedFrame:
+    """A frame that is coded. waited_s: for its preparation."""
+
+    plan: FramePlan
+    prepared: Prepared
+    lookahead_s: float
+    waited_s: float
+
+
+def _frame_stats(started: _StartedFrame, result: FrameResult) -> dict[str, Any]:
     """A coded frame's entry in the --stats file."""
+    plan, prepared, stages_s = started.plan, started.prepared, dict(result.stages_s)
+    stages_s["lookahead"] = started.lookahead_s + prepared.filter_s
+    stages_s["motion"] += prepared.motion_s
     return {
         "display_index": plan.display_index,
         "type": "key" if plan.frame_type == KEY_FRAME else "inter",
         "layer": plan.layer,
         "mini_gop": plan.mini_gop,
         "shown": plan.show_frame,
-        "quantizer": choices.base_q_idx,
+        "quantizer": prepared.choices.base_q_idx,
         "bytes": result.frame_bytes,
         "bits": result.bits,
         "block_sizes": result.block_sizes,
         "modes": result.modes,
-        "wall_s": wall_s,
-        "stages_s": result.stages_s,
+        "wall_s": started.lookahead_s + started.waited_s + result.wall_s,
+        "stages_s": stages_s,
         "tiles": result.tiles,
     }
 

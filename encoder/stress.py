@@ -6,6 +6,7 @@ The structure of the stream, the frame headers and the picture are drawn here, t
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -75,19 +76,31 @@ def encode_stress(
 def _packets(config: EncoderConfig, dice: random.Random, on_frame: OnFrame | None) -> Iterator[Packet]:
     encoder = FrameEncoder(config, load_kernels(config.kernels))
     picture = Picture.allocate(config.width, config.height, REF_BORDER)
+    started: deque[tuple[Plan, FrameChoices | None]] = deque()
+
+    def finish() -> Iterator[Packet]:
+        plan, choices = started.popleft()
+        result = encoder.finish()
+        if on_frame is not None:
+            on_frame(encoder, plan, choices)
+        if result.unit is not None:
+            is_key = isinstance(plan, FramePlan) and plan.frame_type == KEY_FRAME
+            yield Packet(result.unit, plan.display_index, is_key, encoder.reconstruction, picture, [])
+
     try:
         for plan in draw_plans(dice):
             choices = None
             if isinstance(plan, FramePlan):
                 choices = draw_choices(dice)
-                result = encoder.encode(picture, plan, choices, NO_MOTION)
+                encoder.start(picture, plan, choices, NO_MOTION)
             else:
-                result = encoder.show_existing(plan)
-            if on_frame is not None:
-                on_frame(encoder, plan, choices)
-            if result.unit is not None:
-                is_key = isinstance(plan, FramePlan) and plan.frame_type == KEY_FRAME
-                yield Packet(result.unit, plan.display_index, is_key, encoder.reconstruction, picture, [])
+                encoder.show(plan)
+            started.append((plan, choices))
+            # Whoever looks at each frame sees it before the next one begins.
+            while started and (on_frame is not None or encoder.is_full):
+                yield from finish()
+        while started:
+            yield from finish()
     finally:
         encoder.close()
 

@@ -28,10 +28,11 @@ MOST_TILE_SPANS = 1_000_000
 MOST_LANE_SPANS = 1 << 17
 """Of one thread: a frame has about 15."""
 NONE = -1
-LANE_FIELDS = ("name", "begin_ns", "end_ns", "frame", "tile", "first", "last")
-"""Columns of a lane; `first` and `last` say which of the tile's own spans were recorded meanwhile."""
+LANE_FIELDS = ("name", "begin_ns", "end_ns", "frame", "tile", "memory", "first", "last")
+"""Columns of a lane; `first` and `last` say which of the spans in a tile's memory, numbered `memory`, were recorded meanwhile."""
 WAIT_FOR_TILES = "wait for tiles"
 WAIT_FOR_ROWS = "wait for rows"
+WAIT_FOR_FRAME = "wait for a frame"
 WAIT_FOR_PREPARATION = "wait for preparation"
 FRAME_IN, FRAME_OUT = "in", "out"
 """Marks: a picture was sent, a packet that shows it is ready."""
@@ -92,11 +93,11 @@ def _lane() -> Lane:
 
 
 @contextmanager
-def span(name: str, frame: int = NONE, tile: int = NONE, memory: np.ndarray | None = None) -> Iterator[None]:
+def span(name: str, frame: int = NONE, tile: int = NONE, memory: int = NONE) -> Iterator[None]:
     """The block is a span of this thread's lane, where a timeline is recorded.
 
     frame    display index; left out where a span around it says so
-    memory   the tile's, whose own spans belong to this one
+    memory   the number of the tile's (tile_spans), whose own spans belong to this one
     """
     if not DETAIL:
         yield
@@ -106,22 +107,23 @@ def span(name: str, frame: int = NONE, tile: int = NONE, memory: np.ndarray | No
     try:
         yield
     finally:
-        _lane().add(name, began, time.perf_counter_ns(), frame, tile, first, _count(memory))
+        _lane().add(name, began, time.perf_counter_ns(), frame, tile, memory, first, _count(memory))
 
 
-def _count(memory: np.ndarray | None) -> int:
-    return 0 if memory is None or not TRACED else int(memory[COUNT_AT])
+def _count(memory: int) -> int:
+    return 0 if memory == NONE or not TRACED else int(_recording.tiles[memory][COUNT_AT])
 
 
 def mark(name: str, frame: int) -> None:
     """Something happened to a frame now, where a timeline is recorded."""
     if DETAIL:
         now = time.perf_counter_ns()
-        _lane().add(name, now, now, frame, NONE, 0, 0)
+        _lane().add(name, now, now, frame, NONE, NONE, 0, 0)
 
 
 def tile_spans(tiles: int, interpreted: bool) -> list[np.ndarray]:
-    """The memory of each tile for what its code says of itself: t.spans. Raises ConfigError for a bad $ENCODER_TRACE_SPANS."""
+    """Memory for what the code of so many tiles at a time says of itself: t.spans. Raises ConfigError for a bad
+    $ENCODER_TRACE_SPANS."""
     if not TRACED:
         return [np.zeros(SPANS_AT, np.int64) for _ in range(tiles)]
     words = SPANS_AT + max(1, _most_tile_spans() // tiles) * SPAN_WORDS
@@ -171,7 +173,7 @@ def recorded() -> dict[str, Any]:
     """The timeline so far.
 
     lanes    of each thread: its name, the names that the first column of `rows` counts, rows (n, LANE_FIELDS), spans lost
-    tiles    of each tile of the encoder that was made last: rows (n, 3): what and where, first tick, last tick; spans lost
+    tiles    of each memory of the encoder that was made last: rows (n, 3): what and where, first tick, last tick; spans lost
     clocks   ticks and monotonic nanoseconds at two moments; none where compiled code has recorded nothing
     """
     if _recording.read is not None:

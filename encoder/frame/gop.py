@@ -2,18 +2,20 @@
 
 Between two key frames lie mini-GOPs of 16 pictures, and of 8, 4, 2, 1 where fewer are left before the next key frame or the
 end. The last picture of a mini-GOP (layer 0, its base) is coded first, then the one in the middle (layer 1), then the middles
-of both halves, and so on; what is coded before its time is hidden, and shown later by a header that names its slot:
+of both halves (layer 2), and so on; what is coded before its time is hidden, and shown later by a header that names its slot:
 
-    shown    1  2  3  4  5  6  7  8        coded    8  4  2  1 [2] 3 [4] 6  5 [6] 7 [8]
+    shown    1  2  3  4  5  6  7  8        coded    8  4  2  6  1 [2] 3 [4] 5 [6] 7 [8]
     layer    3  2  3  1  3  2  3  0                            [shown from its slot]
+
+The middles of the two halves know nothing of each other, neither do leaves of each other: they can be coded at the same time.
 
 With low latency pictures are coded in the order of display and shown at once; every fourth is a base, layers go 2 1 2 0.
 
 The eight slots for references, all of them filled by a key frame, which is why nothing ever refers across one:
 
-    0, 1   the last two bases            4      the last of layer 2
+    0, 1   the last two bases            4, 6   the last two of layer 2
     2      golden: a base of long ago    5, 7   the last two of layer 3
-    3      the last of layer 1           6      the last leaf: no reference for prediction, its CDFs go on to the next leaf
+    3      the last of layer 1
 """
 
 from collections.abc import Iterator
@@ -48,9 +50,7 @@ _GOLDEN_AGE = 48
 
 _BASE_SLOTS = (0, 1)
 _GOLDEN_SLOT = 2
-_LAYER_SLOTS = {1: (3,), 2: (4,), 3: (5, 7)}
-_LEAF_SLOT = 6
-_LEAVES = LAYERS
+_LAYER_SLOTS = {1: (3,), 2: (4, 6), 3: (5, 7)}
 _ALL_SLOTS = (1 << NUM_REF_FRAMES) - 1
 
 
@@ -107,17 +107,15 @@ class Gop:
     """Plans a stream, picture by picture in the order of display.
 
     low_latency  code in the order of display
-    longest      pictures of the longest mini-GOP, 1 to 16
     """
 
-    def __init__(self, low_latency: bool = False, longest: int = MINI_GOPS[0]) -> None:
+    def __init__(self, low_latency: bool = False) -> None:
         self._low_latency = low_latency
-        self._longest = longest
         self._next = 0  # display index of the next picture that we are told of
         self._planned = 0  # and of the first one that is not planned yet
         self._since_key = 0
         self._slots: list[_Picture] = []
-        self._last_of: dict[int, _Picture] = {}  # the last one coded, by layer; leaves have one of their own
+        self._last_of: dict[int, _Picture] = {}  # the last one coded, by layer
 
     def add(self, is_key: bool) -> list[Plan]:
         """The next picture is there, to be a key frame or not; returns what can be coded now, in this order.
@@ -133,8 +131,8 @@ class Gop:
         self._next = index + 1
         if self._low_latency:
             plans += self._in_order()
-        elif self._next - self._planned == self._longest:
-            plans += self._mini_gop(self._longest)
+        elif self._next - self._planned == MINI_GOPS[0]:
+            plans += self._mini_gop(MINI_GOPS[0])
         return plans
 
     def flush(self) -> list[Plan]:
@@ -158,37 +156,54 @@ class Gop:
             self._since_key += 1
             layer = LOW_LATENCY_LAYERS[self._since_key % len(LOW_LATENCY_LAYERS)]
             picture = _Picture(self._planned, layer, False)
-            yield self._inter_frame(picture, len(LOW_LATENCY_LAYERS), True)
+            yield from self._side_by_side([picture], len(LOW_LATENCY_LAYERS), True)
             self._planned += 1
 
     def _mini_gop(self, length: int) -> Iterator[Plan]:
         """The next `length` pictures."""
-        base = _Picture(self._planned + length - 1, 0, False)
-        yield self._inter_frame(base, length, length == 1)
-        yield from self._between(self._planned - 1, base.display_index, 1, length)
+        before, after = self._planned - 1, self._planned + length - 1
+        base = _Picture(after, 0, False)
+        yield from self._side_by_side([base], length, length == 1)
         if length > 1:
+            middle = _middle(before, after, 1)
+            yield from self._side_by_side([middle], length, middle.is_leaf)
+            yield from self._around(before, middle, after, length)
             yield self._show(base)
         self._planned += length
 
-    def _between(self, before: int, after: int, layer: int, length: int) -> Iterator[Plan]:
-        """The pictures between two that are coded already."""
-        if after - before < 2:
+    def _around(self, before: int, middle: _Picture, after: int, length: int) -> Iterator[Plan]:
+        """What lies between a picture that is coded and those before and after that are coded too, and it itself is shown."""
+        if middle.is_leaf:
             return
-        middle = _Picture((before + after) // 2, layer, after - before == 2)
-        is_next = middle.display_index == before + 1
-        yield self._inter_frame(middle, length, is_next)
-        yield from self._between(before, middle.display_index, layer + 1, length)
-        if not is_next:
+        at, layer = middle.display_index, middle.layer + 1
+        first, second = _middle(before, at, layer), _middle(at, after, layer)
+        if first.is_leaf:
+            yield from self._side_by_side([first], length, True)
             yield self._show(middle)
-        yield from self._between(middle.display_index, after, layer + 1, length)
+            yield from self._side_by_side([second], length, True)
+        else:
+            yield from self._side_by_side([first, second], length, False)
+            yield from self._around(before, first, at, length)
+            yield self._show(middle)
+            yield from self._around(at, second, after, length)
 
     def _show(self, picture: _Picture) -> ShowExisting:
         return ShowExisting(self._slots.index(picture), picture.display_index)
 
-    def _inter_frame(self, picture: _Picture, mini_gop: int, show_frame: bool) -> FramePlan:
-        """Plan a picture from what the slots hold, and put it where it belongs."""
-        donor = self._donor(picture)
-        names = self._names(picture)
+    def _side_by_side(self, pictures: list[_Picture], mini_gop: int, show_frame: bool) -> Iterator[FramePlan]:
+        """Plan pictures of one layer from what the slots hold now, without each other, and put them where they belong."""
+        held, last_of = set(self._slots), dict(self._last_of)
+        for picture in pictures:
+            # With too many frames between, order hints would no longer tell before from behind.
+            near = {other for other in self._slots if picture.display_index - other.display_index <= _FARTHEST}
+            reach = held & near
+            names = self._names(picture, reach)
+            donor = _donor(picture, names, reach, last_of)
+            yield self._inter_frame(picture, names, donor, mini_gop, show_frame)
+
+    def _inter_frame(
+        self, picture: _Picture, names: dict[int, _Picture], donor: _Picture, mini_gop: int, show_frame: bool
+    ) -> FramePlan:
         named = list(names.values())
         search_refs = tuple(names)
         # Whoever gives only its CDFs must have a name too. The names that are left repeat one on the same side.
@@ -202,7 +217,7 @@ class Gop:
         refreshed = self._refreshed_slots(picture)
         for slot in refreshed:
             self._slots[slot] = picture
-        self._last_of[_LEAVES if picture.is_leaf else picture.layer] = picture
+        self._last_of[picture.layer] = picture
         return FramePlan(
             display_index=picture.display_index,
             frame_type=INTER_FRAME,
@@ -216,14 +231,12 @@ class Gop:
             search_refs=search_refs,
         )
 
-    def _names(self, picture: _Picture) -> dict[int, _Picture]:
-        """The pictures worth searching by the name they get, the best first: at most four, all different.
+    def _names(self, picture: _Picture, reach: set[_Picture]) -> dict[int, _Picture]:
+        """The pictures worth searching by the name they get, the best first: at most four of `reach`, all different.
 
         Worth it are pictures of the same layer and of those below, which are better; with low latency all of them.
         """
-        held = [other for other in self._in_reach(picture) if not other.is_leaf]
-        if not self._low_latency:
-            held = [other for other in held if other.layer <= picture.layer]
+        held = [other for other in reach if self._low_latency or other.layer <= picture.layer]
         past = sorted(
             (other for other in held if other.display_index < picture.display_index), key=_index, reverse=True
         )
@@ -249,21 +262,10 @@ class Gop:
             names[ALTREF_FRAME] = others[0]
         return names
 
-    def _donor(self, picture: _Picture) -> _Picture:
-        """Whose CDFs a picture starts from: the last one of its layer, else of the nearest layer below."""
-        below = range(picture.layer, -1, -1)
-        kinds = [_LEAVES, *below] if picture.is_leaf else below
-        reach = self._in_reach(picture)
-        return next(self._last_of[kind] for kind in kinds if self._last_of.get(kind) in reach)
-
-    def _in_reach(self, picture: _Picture) -> set[_Picture]:
-        """What the slots hold, without what is too long ago."""
-        return {other for other in self._slots if picture.display_index - other.display_index <= _FARTHEST}
-
     def _refreshed_slots(self, picture: _Picture) -> list[int]:
         """Where a picture is kept."""
         if picture.is_leaf:
-            return [_LEAF_SLOT]
+            return []
         slots = _LAYER_SLOTS[picture.layer] if picture.layer else _BASE_SLOTS
         refreshed = [min(slots, key=lambda slot: self._slots[slot].display_index)]
         golden_age = picture.display_index - self._slots[_GOLDEN_SLOT].display_index
@@ -274,3 +276,16 @@ class Gop:
 
 def _index(picture: _Picture) -> int:
     return picture.display_index
+
+
+def _middle(before: int, after: int, layer: int) -> _Picture:
+    return _Picture((before + after) // 2, layer, after - before == 2)
+
+
+def _donor(
+    picture: _Picture, names: dict[int, _Picture], reach: set[_Picture], last_of: dict[int, _Picture]
+) -> _Picture:
+    """Whose CDFs a picture starts from: the last one of its layer, else of the nearest layer below; a leaf's nearest neighbour."""
+    if picture.is_leaf:
+        return max(names.values(), key=lambda other: (other.layer, -abs(other.display_index - picture.display_index)))
+    return next(last_of[layer] for layer in range(picture.layer, -1, -1) if last_of.get(layer) in reach)

@@ -87,6 +87,11 @@ EXPECTED: dict[str, set[Any]] = {
 """What there is to draw, by topic."""
 
 
+def space_of(encoder: FrameEncoder) -> Any:
+    """The workspace of the frame that was coded last, where no other one has begun since."""
+    return encoder._spaces[-1]
+
+
 class Census:
     """Counts what has been drawn; to be given to encode_stress as on_frame."""
 
@@ -143,7 +148,7 @@ class Census:
         self._see("header filter", choices.interpolation_filter)
         temporal = choices.use_ref_frame_mvs and not resilient
         self._see("temporal vectors", "on" if temporal else "off")
-        if temporal and (encoder._motion["motion_field"].reshape(-1, 2)[:, 0] != INVALID_MV).any():
+        if temporal and (space_of(encoder).motion["motion_field"].reshape(-1, 2)[:, 0] != INVALID_MV).any():
             self._see("temporal vectors", "projected")
         for slot in plan.ref_frame_idx:
             self._see("slot of a reference", slot)
@@ -153,7 +158,7 @@ class Census:
     def _blocks(self, encoder: FrameEncoder, plan: FramePlan) -> None:
         info = {
             name: field.reshape(-1, encoder._mi_stride)[: encoder._mi_rows, : encoder._mi_cols].astype(np.int64)
-            for name, field in encoder._info.items()
+            for name, field in space_of(encoder).info.items()
         }
         inter = info["is_inter"] == 1
         count = self._count
@@ -181,7 +186,7 @@ class Census:
         self._places(encoder, of_inter, np.argwhere(inter))
 
     def _restoration(self, encoder: FrameEncoder) -> None:
-        units = encoder._restoration
+        units = space_of(encoder).restoration
         for plane in range(3):
             kind, first = int(units["lr_type"][plane]), int(units["lr_unit_at"][plane])
             self._see("restoration", (plane, kind))

@@ -1,7 +1,9 @@
 """Encoder: pictures in, packets out. A stand-in takes the place of the frames' own encoder; it follows slots alone."""
 
 import copy
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,9 +20,11 @@ from encoder.stream import Encoder, Packet, encode
 
 
 class SlotsOnly:
-    """Codes a picture as its number; the reconstruction is a copy of the source."""
+    """Codes a picture as its number, when it is finished; the reconstruction is a copy of the source."""
 
     def __init__(self, config: EncoderConfig, kernels: Any) -> None:
+        self.at_once = config.threads
+        self._started: deque[Callable[[], SimpleNamespace]] = deque()
         self._slots: list[Picture | None] = [None] * 8
         self._unit = b""
         self.closed = False
@@ -29,7 +33,21 @@ class SlotsOnly:
     def close(self) -> None:
         self.closed = True
 
-    def encode(self, source: Any, plan: FramePlan, choices: Any, *_: Any) -> SimpleNamespace:
+    @property
+    def is_full(self) -> bool:
+        return len(self._started) > self.at_once
+
+    def start(self, source: Any, plan: FramePlan, *_: Any) -> None:
+        assert not self.is_full
+        self._started.append(partial(self._encode, source, plan))
+
+    def show(self, plan: ShowExisting) -> None:
+        self._started.append(partial(self._show, plan))
+
+    def finish(self) -> SimpleNamespace:
+        return self._started.popleft()()
+
+    def _encode(self, source: Any, plan: FramePlan) -> SimpleNamespace:
         picture = copy.deepcopy(getattr(source, "picture", source))
         for slot in range(8):
             if plan.refresh_frame_flags >> slot & 1:
@@ -38,10 +56,10 @@ class SlotsOnly:
         self._unit += bytes([plan.display_index])
         unit, self._unit = (self._unit, b"") if plan.show_frame else (None, self._unit)
         return SimpleNamespace(
-            unit=unit, frame_bytes=1, stages_s={"motion": 0.0}, tiles=[], bits={}, block_sizes={}, modes={}
+            unit=unit, frame_bytes=1, wall_s=0.0, stages_s={"motion": 0.0}, tiles=[], bits={}, block_sizes={}, modes={}
         )
 
-    def show_existing(self, plan: ShowExisting) -> SimpleNamespace:
+    def _show(self, plan: ShowExisting) -> SimpleNamespace:
         self.reconstruction = self._slots[plan.slot]
         unit, self._unit = self._unit + b"\xff", b""
         return SimpleNamespace(unit=unit)
@@ -79,11 +97,12 @@ def number(picture: Picture) -> int:
     return int(samples[0])
 
 
+@pytest.mark.parametrize("threads", [1, 2, 4])
 @pytest.mark.parametrize("low_latency", [False, True])
 @pytest.mark.parametrize("keyint", [0, 1, 2, 1000])
 @pytest.mark.parametrize("count", [1, 2, 3, 16, 17, 18, 37, 101])
-def test_every_picture_comes_out_once_and_in_order(count: int, keyint: int, low_latency: bool) -> None:
-    config = EncoderConfig(16, 8, keyint=keyint, low_latency=low_latency)
+def test_every_picture_comes_out_once_and_in_order(count: int, keyint: int, low_latency: bool, threads: int) -> None:
+    config = EncoderConfig(16, 8, keyint=keyint, low_latency=low_latency, threads=threads)
     coded = []
     for index, packet in enumerate(encode(numbered(count), config)):
         assert packet.pts == index
@@ -110,6 +129,10 @@ def test_no_pictures_give_no_packets() -> None:
         ({"low_latency": True}, 1),
         ({"low_latency": True, "scene_detection": False}, 0),
         ({"keyint": 1}, 0),
+        ({"threads": 2}, 19),
+        ({"threads": 2, "speed": 6}, 20),
+        ({"threads": 2, "low_latency": True}, 1),
+        ({"threads": 2, "keyint": 1}, 2),
     ],
 )
 def test_packets_are_at_most_so_late(settings: dict[str, Any], late: int) -> None:

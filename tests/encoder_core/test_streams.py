@@ -91,7 +91,7 @@ def test_every_tiling_decodes_to_the_reconstruction(tiling: tuple[int, int], thr
 def test_the_bytes_do_not_depend_on_the_number_of_threads(speed: int) -> None:
     settings = {"width": 200, "height": 150, "tile_cols_log2": 2, "tile_rows_log2": 1, "speed": speed}
     one, two, four = (
-        encoded(corpus_pictures("sports", 200, 150, 5), threads=threads, **settings) for threads in (1, 2, 4)
+        encoded(corpus_pictures("sports", 200, 150, 20), threads=threads, **settings) for threads in (1, 2, 4)
     )
     assert one.units == two.units == four.units
     assert one.shown == two.shown == four.shown

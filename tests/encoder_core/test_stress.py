@@ -79,6 +79,19 @@ def test_a_decoder_that_lives_on_shows_the_same(seed: int) -> None:
     assert decode_by_libdav1d(stream.units) == stream.shown
 
 
+@pytest.mark.parametrize("first", range(0, 100, 25))
+def test_frames_coded_at_the_same_time_are_the_same(first: int) -> None:
+    """Whatever they refer to. Whoever looks at each frame has them coded one by one."""
+    threads = set()
+    for seed in range(first, first + 25):
+        one_by_one = draw(seed)
+        config, packets = encode_stress(seed, "numba")
+        threads.add(config.threads)
+        at_once = [(packet.data, samples_of(packet.reconstruction)) for packet in packets]
+        assert at_once == list(zip(one_by_one.units, one_by_one.shown, strict=True)), seed
+    assert threads == {1, 2}
+
+
 @pytest.mark.parametrize("seed", [0, 5, 11, 22, 39])
 def test_the_sets_draw_alike(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("encoder.stress.SIZES", ((8, 24),))

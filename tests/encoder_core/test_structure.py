@@ -176,12 +176,12 @@ def test_options_move_key_frames(figures: Callable[..., dict[str, Any]]) -> None
 
 
 def in_coding_order(before: int, after: int) -> Iterator[int]:
-    """The pictures between two that are coded: the middle, then what is left of it, then what is right."""
-    if after - before > 1:
-        middle = (before + after) // 2
-        yield middle
-        yield from in_coding_order(before, middle)
-        yield from in_coding_order(middle, after)
+    """Of the pictures between two, behind the one in the middle: those in the middles of both halves, then what is left of each."""
+    halves = (before, (before + after) // 2), ((before + after) // 2, after)
+    if after - before > 2:
+        yield from (sum(half) // 2 for half in halves)
+        for half in halves:
+            yield from in_coding_order(*half)
 
 
 def planned(pictures: int, keys: list[int]) -> list[tuple[int, int, int, bool]]:
@@ -196,7 +196,8 @@ def planned(pictures: int, keys: list[int]) -> list[tuple[int, int, int, bool]]:
         done = key
         while done < following - 1:
             length = max(size for size in (1, 2, 4, 8, 16) if done + size < following)
-            for index in (done + length, *in_coding_order(done, done + length)):
+            middle = [done + length // 2] if length > 1 else []
+            for index in (done + length, *middle, *in_coding_order(done, done + length)):
                 place = index - done
                 code(index, (length // (place & -place)).bit_length() - 1, length)
             done += length

@@ -192,7 +192,7 @@ def test_a_planted_slow_tile_is_the_critical_path(subject, tmp_path, compiled_ke
     encode = subject(256, 128, 2, kernels, tile_cols_log2=1, threads=2)
     found = timeline_findings(trace.measure(encode, "tile", 1000, tmp_path, TIMEOUT_S).data)
     timeline = found.timeline
-    assert timeline.lanes == ("main", "ahead worker 1", "tile worker 1", "tile worker 2")
+    assert timeline.lanes == ("main", "ahead worker 1", "coding worker 1", "coding worker 2")
     assert next(iter(found.path_by_stage_ns)) == "tile"
     on_path = Counter()
     for step in found.path:
@@ -211,7 +211,8 @@ def test_sixty_four_threads_have_a_lane_each(subject, tmp_path, compiled_kernels
     assert counted(record)["tile"] == record.data["tiles"] == 64
     # The pool starts no thread while another one has nothing to do.
     assert 2 < len(found.lanes) <= 65 and found.lanes[0].name == "main"
-    numbers = [int(lane.name.removeprefix("tile worker ")) for lane in found.lanes[1:]]
+    assert all(lane.name.startswith("coding worker ") for lane in found.lanes[1:])
+    numbers = [int(lane.name.rpartition(" ")[2]) for lane in found.lanes[1:]]
     assert numbers == sorted(numbers)
     for lane in found.lanes:
         assert lane.busy_ns + sum(lane.idle_ns.values()) == found.timeline.wall_ns

@@ -5,8 +5,9 @@ for others. All functions are pure; times are nanoseconds from the beginning of 
 
 The critical path is the chain of work and hand-overs that the end of the timeline waited for, walked from its end to its
 beginning. Within a lane it follows the innermost span. Where that is a wait, it goes on where the last span of another lane
-ended by then; where a thread that had nothing to do begins to work, in the lane that waits for its work meanwhile, where this
-wait began, unless the thread itself was at work since. Its steps lie end to end and are as long as the timeline.
+ended by then. Where a thread that had nothing to do begins to work, it goes on in the lane that works on the same frame then, and
+has called for help; else in the lane that waits meanwhile, where this wait began, or where something was finished since, by that
+thread or another one. Its steps lie end to end and are as long as the timeline.
 """
 
 from __future__ import annotations
@@ -71,6 +72,12 @@ class Timeline:
     def is_wait(self, span: int) -> bool:
         """Whether its thread waits."""
         return self.label(span) in self.waits
+
+    def outermost(self, span: int) -> int:
+        """The span itself, or the one around all those around it."""
+        while self.parent[span] != NONE:
+            span = int(self.parent[span])
+        return span
 
     def stage(self, span: int) -> int:
         """The span itself, or the one around it that was not left by compiled code."""
@@ -242,9 +249,24 @@ class _Walk:
     def _origin(self, piece: Piece) -> tuple[int, int] | None:
         """Lane and time of what the lane waited for in a piece without work; None where it worked, or that cannot be told."""
         if piece.span == NONE:
-            return self._waiting_lane(piece)
+            return self._same_frame() or self._waiting_lane(piece)
         if self._timeline.is_wait(piece.span):
             return self._last_end(int(self._timeline.begin_ns[piece.span]))
+        return None
+
+    def _same_frame(self) -> tuple[int, int] | None:
+        """The lane that is at work, just now, within the frame that this one begins to work on a part of."""
+        timeline, at = self._timeline, bisect_left(self._begins[self._lane], self._at_ns)
+        begun = self._by_lane[self._lane][at].span if at < len(self._by_lane[self._lane]) else NONE
+        if begun == NONE or timeline.frame[begun] == NONE:
+            return None
+        for lane, begins in enumerate(self._begins):
+            span = self._by_lane[lane][bisect_left(begins, self._at_ns) - 1].span
+            if lane == self._lane or span == NONE or timeline.is_wait(span):
+                continue
+            outermost = timeline.outermost(span)
+            if outermost != span and timeline.tile[outermost] == NONE and timeline.frame[span] == timeline.frame[begun]:
+                return lane, self._at_ns
         return None
 
     def _last_end(self, since_ns: int) -> tuple[int, int] | None:
@@ -263,9 +285,10 @@ class _Walk:
             at = bisect_right(waits, (self._at_ns, self._timeline.wall_ns)) - 1
             if lane != self._lane and at >= 0 and waits[at][1] >= self._at_ns and waits[at][0] > (found or (0, -1))[1]:
                 found = lane, waits[at][0]
-        if found and piece.begin_ns > found[1]:
-            return self._lane, piece.begin_ns
-        return found
+        if found is None:
+            return None
+        ended = self._last_end(found[1]) or found
+        return (self._lane, piece.begin_ns) if piece.begin_ns > found[1] and piece.begin_ns >= ended[1] else ended
 
 
 def path_of_stages(timeline: Timeline, path: Sequence[Step]) -> list[Step]:
@@ -341,16 +364,17 @@ def busy_ns(timeline: Timeline, by_lane: Sequence[Sequence[Piece]]) -> list[int]
 
 
 def queue_ns(timeline: Timeline) -> dict[int, int]:
-    """Of each span that begins a lane's work while another lane waits for it: how long it stood in the queue, since that wait
-    began."""
-    waits = [at for at in range(len(timeline)) if timeline.is_wait(at)]
-    begins = timeline.begin_ns[waits]
-    order = np.argsort(begins, kind="stable")
+    """Of each tile that begins a lane's work, how long it stood in the queue: since the stage began, in another lane, that it is
+    part of."""
     found = {}
-    for span in np.flatnonzero((timeline.parent == NONE) & (timeline.tile != NONE)).tolist():
-        at = int(np.searchsorted(begins[order], timeline.begin_ns[span], side="right")) - 1
-        if at >= 0 and timeline.end_ns[wait := waits[order[at]]] >= timeline.begin_ns[span]:
-            found[span] = int(timeline.begin_ns[span] - timeline.begin_ns[wait])
+    outermost, tiles = timeline.parent == NONE, timeline.tile != NONE
+    for span in np.flatnonzero(outermost & tiles).tolist():
+        begin = timeline.begin_ns[span]
+        around = (timeline.frame == timeline.frame[span]) & ~tiles & (timeline.lane != timeline.lane[span])
+        around &= (timeline.begin_ns <= begin) & (timeline.end_ns >= begin) & (timeline.depth > 0)
+        stages = [at for at in np.flatnonzero(around).tolist() if not timeline.is_wait(at)]
+        if stages:
+            found[span] = int(begin - timeline.begin_ns[stages].max())
     return found
 
 

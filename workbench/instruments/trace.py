@@ -25,7 +25,7 @@ ROUNDS = 8
 COLUMNS = ("lane", "name", "begin_ns", "end_ns", "frame", "tile", "place")
 NONE = -1
 MARKS = ("in", "out")  # of a frame: handed to the encoder, its packet ready
-WAITS = ("wait for tiles", "wait for rows", "wait for preparation")
+WAITS = ("wait for tiles", "wait for rows", "wait for preparation", "wait for a frame")
 CLOCK_LIMIT_NS = 100_000
 _SPANS, _PAIRS = "spans.npz", "pairs.json"
 _TRACE, _TRACE_SPANS = "ENCODER_TRACE", "ENCODER_TRACE_SPANS"
@@ -147,7 +147,7 @@ def _in_order(lanes: Sequence[dict[str, Any]]) -> list[int]:
 
 
 def _lane_name(thread: str) -> str:
-    """`main`; `tile worker 1` for the executor's `tile_0`."""
+    """`main`; `coding worker 1` for the executor's `coding_0`."""
     pool, _, number = thread.rpartition("_")
     if thread == _MAIN:
         return "main"
@@ -163,8 +163,8 @@ def _tile_spans(
     off_ns = 0
     labels = [_LABELS.get(name, name) for name in about["tile_spans"]]
     own = np.array([names.setdefault(label, len(names)) for label in labels], np.int64)
-    for _, begin, end, frame, tile, first, last in rows[rows[:, 6] > rows[:, 5]].tolist():
-        words, *ticks = arrays[f"tile {tile}"][first:last].T
+    for _, begin, end, frame, tile, memory, first, last in rows[rows[:, 7] > rows[:, 6]].tolist():
+        words, *ticks = arrays[f"memory {memory}"][first:last].T
         times = [_monotonic_ns(column, about["clocks"]) for column in ticks]
         off_ns = max(off_ns, int(begin - times[0].min()), int(times[1].max() - end))
         inside = [np.clip(column, begin, end) for column in times]

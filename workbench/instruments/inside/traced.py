@@ -1,7 +1,7 @@
 """The encoder's command line with its timeline recorded: python -m workbench.instruments.inside.traced SPANS.npz ARGUMENT...
 
 $ENCODER_TRACE says how fine it is. All compiled code is loaded before the encode begins (see loaded.py). SPANS.npz holds what
-encoder/timeline.py records: `about` (JSON: what is no array), `lane 0` ... and `tile 0` ... (rows).
+encoder/timeline.py records: `about` (JSON: what is no array), `lane 0` ... and, of each memory for tiles, `memory 0` ... (rows).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def packed(recorded: dict[str, Any]) -> dict[str, Any]:
         "tiles": [{"lost": tile["lost"]} for tile in recorded["tiles"]],
     }
     arrays = {f"lane {at}": lane["rows"] for at, lane in enumerate(recorded["lanes"])}
-    arrays |= {f"tile {at}": tile["rows"] for at, tile in enumerate(recorded["tiles"])}
+    arrays |= {f"memory {at}": tile["rows"] for at, tile in enumerate(recorded["tiles"])}
     return {"about": np.array(json.dumps(about)), **arrays}
 
 

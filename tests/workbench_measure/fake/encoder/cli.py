@@ -62,6 +62,7 @@ def encode(options):
         total = {
             "frames": len(frames),
             "bytes": sum(map(len, packets)),
+            "wall_s": time.perf_counter() - PROCESS_BEGAN,
             "start_up_s": start_up_s,
             "input_s": 0.001,
             "output_s": 0.002,

@@ -2,7 +2,7 @@
 
 import time
 
-LANE_FIELDS = ("name", "begin_ns", "end_ns", "frame", "tile", "first", "last")
+LANE_FIELDS = ("name", "begin_ns", "end_ns", "frame", "tile", "memory", "first", "last")
 NAMES = ["in", "tile", "frame", "out"]
 ROWS = []
 
@@ -13,7 +13,7 @@ def restart():
 
 def add(name, begin_ns, end_ns, frame):
     """A span, or a mark where it ends as it begins; rows stand in the order of their ends."""
-    ROWS.append((NAMES.index(name), begin_ns, end_ns, frame, 0 if name == "tile" else -1, 0, 0))
+    ROWS.append((NAMES.index(name), begin_ns, end_ns, frame, 0 if name == "tile" else -1, -1, 0, 0))
 
 
 def recorded():
@@ -21,5 +21,5 @@ def recorded():
     import numpy as np
 
     now = time.monotonic_ns()
-    lane = {"thread": "MainThread", "names": NAMES, "lost": 0, "rows": np.array(ROWS, np.int64).reshape(-1, 7)}
+    lane = {"thread": "MainThread", "names": NAMES, "lost": 0, "rows": np.array(ROWS, np.int64).reshape(-1, 8)}
     return {"detail": "tile", "clocks": [(0, 0), (now, now)], "lanes": [lane], "tiles": []}
