@@ -22,14 +22,16 @@ from encoder.frame.frame import FrameEncoder, FrameResult
 from encoder.frame.gop import MINI_GOPS, FramePlan, Gop, Plan, ShowExisting
 from encoder.frame.lookahead import Lookahead, LookaheadPicture
 from encoder.frame.preparation import Preparation, Prepared
+from encoder.intmath import clip3
 from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
 from encoder.presets import speed_preset
 from encoder.spec import KEY_FRAME
 from encoder.timeline import FRAME_OUT, WAIT_FOR_PREPARATION, mark, span
 
-KEPT_AT_WORK = 2
-"""Pictures whose packets wait, so that threads have work while the next pictures come: each takes memory."""
+KEPT_AT_WORK, KEPT_SAMPLES = (2, 5), 5_000_000
+"""Pictures whose packets wait, so that threads have work while the next pictures come: least and most, and as many as have so many
+luma samples, for each takes memory (720p: 5, 1080p: 2)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Packet:
 class Encoder:
     """Pictures in by `send`, packets out by `receive`; `flush` says that no picture follows. `encode` shows how to use it.
 
-    A packet comes up to 18 pictures late, with several threads 20; with low latency one, and none without scene detection.
+    A packet comes up to 18 pictures late, with several threads 20 to 23; with low latency one, and none without scene detection.
     Frames are coded in `receive`, with several threads more than one at a time, and on until the next call; who asks for all
     packets there are before the next picture keeps few pictures in memory.
     Raises KernelError for a kernel set that cannot be used.
@@ -65,9 +67,9 @@ class Encoder:
         kernels = load_kernels(config.kernels)
         self.config = config
         self._lookahead = Lookahead(config, kernels.kernels)
-        self._preparation = Preparation(config, kernels)
         self._gop = Gop(config.low_latency)
         self._frame_encoder = FrameEncoder(config, kernels)
+        self._preparation = Preparation(config, kernels, self._frame_encoder.crew)
         self._plans: deque[Plan] = deque()  # what is not started yet
         self._started: deque[_StartedFrame | _StartedShow] = deque()  # and what is, and not finished
         self._frames: list[dict[str, Any]] = []  # coded in the temporal unit that is not complete yet
@@ -132,13 +134,15 @@ class Encoder:
     def _waiting_pictures(self) -> int:
         """Up to how many pictures are sent and not shown before a packet has to come.
 
-        So many are there anyway when a mini-GOP begins; with KEPT_AT_WORK more, the one before is still being coded.
+        So many are there anyway when a mini-GOP begins; with some more, the one before is still being coded.
         """
         if self._thread is None or self.config.low_latency:
             return 0
+        samples = self.config.width * self.config.height
+        kept = clip3(*KEPT_AT_WORK, KEPT_SAMPLES // samples)
         if self.config.keyint == 1:
-            return KEPT_AT_WORK
-        return MINI_GOPS[0] + speed_preset(self.config.speed).temporal_reach - 1 + KEPT_AT_WORK
+            return kept
+        return MINI_GOPS[0] + speed_preset(self.config.speed).temporal_reach - 1 + kept
 
     def _start_frames(self) -> bool:
         """Start what can be started; whether anything is."""

@@ -13,6 +13,10 @@ from encoder import timeline
 Jobs = Sequence["Future[Any]"]
 
 
+PARTS_PER_THREAD = 3
+"""Of what threads share by rows: these are not alike."""
+
+
 class Crew:
     """Does what it is told in `threads` threads; with one, in the caller's own, at once.
 
@@ -26,6 +30,11 @@ class Crew:
         self._lock = threading.Lock()
         self._places = places
         self._waiting: list[tuple[Future[Any], Callable[[], Any], Jobs]] = []
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts to divide what they share."""
+        return PARTS_PER_THREAD * self._threads if self._threads > 1 else 1
 
     def close(self) -> None:
         """End the threads when they are done with what they are at; what waits is dropped."""

@@ -65,8 +65,6 @@ MODE_NAMES = dict(enumerate((
 """YMode, intra and inter (spec 6.10.19, 6.10.22)."""
 FRAMES_AT_ONCE = 4
 """More have nothing to begin with: most frames wait for others."""
-PARTS_PER_THREAD = 3
-"""Of the rows that threads share."""
 
 
 class PlainCode(NamedTuple):
@@ -131,7 +129,8 @@ class FrameResult:
 
 
 class FrameEncoder:
-    """Encodes the frames of one stream in coding order. `reconstruction` is the decoder's picture of the last one.
+    """Encodes the frames of one stream in coding order. `reconstruction` is the decoder's picture of the last one, `crew` are its
+    threads.
 
     `start` begins a frame, `show` has a hidden one shown, and `finish` ends the oldest of these that has not ended yet.
     """
@@ -151,9 +150,9 @@ class FrameEncoder:
         self._units = TemporalUnits(self._sequence)
         self._areas = list(self._tiling.tiles())
         # An interpreter runs one thread at a time anyway; without others, Ctrl-C need not wait for a thread.
-        self._threads = 1 if kernels.interpreted else config.threads
-        at_once = min(self._threads, FRAMES_AT_ONCE)
-        self._crew = Crew(self._threads, at_once)
+        threads = 1 if kernels.interpreted else config.threads
+        at_once = min(threads, FRAMES_AT_ONCE)
+        self.crew = Crew(threads, at_once)
         # One more, so that nobody has to wait until the oldest frame is fetched.
         self._most_started = at_once + 1 if at_once > 1 else 1
         # In the slots when the oldest frame began, of the frames since then, and the one that was shown last.
@@ -196,7 +195,7 @@ class FrameEncoder:
 
     def close(self) -> None:
         """End the threads."""
-        self._crew.close()
+        self.crew.close()
 
     @property
     def reconstruction(self) -> Picture:
@@ -218,7 +217,7 @@ class FrameEncoder:
         """Begin a frame; with one thread it is coded now."""
         job = self._begin(source, plan, choices, motion)
         after = [self._coding[buffer] for buffer in job.held if buffer in self._coding]
-        job.coded = self._coding[job.buffer] = self._crew.start(partial(self._encode, job), after)
+        job.coded = self._coding[job.buffer] = self.crew.start(partial(self._encode, job), after)
         self._started.append(job)
 
     def show(self, plan: ShowExisting) -> None:
@@ -340,18 +339,17 @@ class FrameEncoder:
             with timeline.span(name, job.plan.display_index, index, job.space.first_spans + index):
                 return work(job, index)
 
-        return self._crew.share(timeline.WAIT_FOR_TILES, one, len(self._areas))
+        return self.crew.share(timeline.WAIT_FOR_TILES, one, len(self._areas))
 
     def _share_rows(self, name: str, job: _Job, work: Callable[[int, int], Any]) -> None:
         """Do work(first, end) for all superblock rows, with all threads that have nothing else to do."""
-        # Rows are not alike: CDEF passes over what was skipped.
-        parts = min(PARTS_PER_THREAD * self._threads, self._sb_rows) if self._threads > 1 else 1
+        parts = min(self.crew.parts, self._sb_rows)
 
         def some(part: int) -> None:
             with timeline.span(name, job.plan.display_index):
                 work(self._sb_rows * part // parts, self._sb_rows * (part + 1) // parts)
 
-        self._crew.share(timeline.WAIT_FOR_ROWS, some, parts)
+        self.crew.share(timeline.WAIT_FOR_ROWS, some, parts)
 
     def _encode_tile(self, job: _Job, index: int) -> None:
         """Decide and reconstruct a tile; its symbols are left in its memory."""
@@ -591,7 +589,7 @@ class _Job:
         if primary == PRIMARY_REF_NONE:
             self.cdfs = cdf.default_cdfs(self.choices.base_q_idx)
         else:
-            self.cdfs = cdf.without_counters(self.references[primary].cdfs)
+            self.cdfs = self.references[primary].load_cdfs()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 from encoder.config import EncoderConfig
 from encoder.frame.cascade import FULL, Cascade
 from encoder.frame.choices import FrameChoices, choose
+from encoder.frame.crew import Crew
 from encoder.frame.gop import FramePlan
 from encoder.frame.lookahead import LookaheadPicture
 from encoder.frame.motion_search import LumaPyramid, Motion, MotionSearch
@@ -64,9 +65,9 @@ class _Seen:
 class Preparation:
     """Prepares the frames of one stream, in coding order."""
 
-    def __init__(self, config: EncoderConfig, kernels: KernelSet):
+    def __init__(self, config: EncoderConfig, kernels: KernelSet, crew: Crew):
         self._config = config
-        self._temporal_filter = TemporalFilter(kernels, config.width, config.height)
+        self._temporal_filter = TemporalFilter(kernels, config.width, config.height, crew)
         self._cascade = Cascade(kernels, config.width, config.height)
         self._search = MotionSearch(kernels, config.width, config.height)
         self._slots: list[_Seen | None] = [None] * NUM_REF_FRAMES

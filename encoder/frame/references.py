@@ -1,11 +1,10 @@
 """The reference slots as the decoder sees them, and which picture buffers they keep from being overwritten (spec 7.20, 7.21).
 
-Pictures and motion fields are the caller's; a slot knows the index of one and holds the other without looking into it.
+Pictures and motion vectors are the caller's, who keeps them by the index of a buffer.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -23,9 +22,8 @@ class Reference:
     showable_frame    a header of an existing frame may show it
     order_hint        RefOrderHint
     order_hints       SavedOrderHints, by ref_frame: the order hints of its own references
-    cdfs              flat uint16, as the frame has left them, counters included
+    cdfs              flat uint16, as the frame has left them, counters included: filled when it is coded
     buffer            index of its picture buffer
-    motion_field      SavedRefFrames and SavedMvs in whatever form the caller keeps them
     """
 
     frame_type: int
@@ -34,11 +32,10 @@ class Reference:
     order_hints: tuple[int, ...]
     cdfs: np.ndarray
     buffer: int
-    motion_field: Any = None
 
     @classmethod
-    def of(cls, frame: FrameHeader, cdfs: np.ndarray, buffer: int, motion_field: Any = None) -> "Reference":
-        """What there is to keep of a coded frame; nobody changes the arrays from now on."""
+    def of(cls, frame: FrameHeader, cdfs: np.ndarray, buffer: int) -> "Reference":
+        """What there is to keep of a frame whose coding begins; nobody changes the arrays once it is coded."""
         # showable_frame is coded for hidden frames only (spec 5.9.2).
         showable = frame.frame_type != KEY_FRAME if frame.show_frame else frame.showable_frame
         return cls(
@@ -48,8 +45,11 @@ class Reference:
             order_hints=frame.order_hints,
             cdfs=cdfs,
             buffer=buffer,
-            motion_field=motion_field,
         )
+
+    def load_cdfs(self) -> np.ndarray:
+        """load_cdfs (spec 6.8.2): the CDFs with counters zero, the caller's own copy."""
+        return without_counters(self.cdfs)
 
 
 class References:
@@ -83,10 +83,6 @@ class References:
     def sign_bias(self, order_hint: int, ref_frame_idx: Sequence[int]) -> tuple[int, ...]:
         """RefFrameSignBias, by ref_frame, of a frame with this order hint and these references."""
         return ref_frame_sign_bias(self._order_hint_bits, order_hint, self.order_hints(ref_frame_idx))
-
-    def load_cdfs(self, slot: int) -> np.ndarray:
-        """load_cdfs (spec 6.8.2): the CDFs of a slot with counters zero, the caller's own copy."""
-        return without_counters(self[slot].cdfs)
 
     def update(self, refresh_frame_flags: int, reference: Reference) -> None:
         """The reference frame update process (spec 7.20)."""

@@ -71,9 +71,9 @@ class TemporalView(Record):
     }
 
 
-def add_neighbour(k, v):
-    """Add a neighbour's blocks to sums and weights."""
-    for row in range(v.rows16):
+def add_neighbour(k, v, first, end):
+    """Add a neighbour's blocks to sums and weights, in some rows of blocks: each touches its own place alone."""
+    for row in range(first, end):
         for col in range(v.cols16):
             index = 2 * (row * v.cols16 + col)
             mv_row, mv_col, error = _refine(k, v, row, col, np.int64(v.mv[index]), np.int64(v.mv[index + 1]))

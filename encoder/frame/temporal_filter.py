@@ -16,11 +16,13 @@ import numpy as np
 
 from encoder.compiled import compiled
 from encoder.frame import temporal_blocks
+from encoder.frame.crew import Crew
 from encoder.frame.filter_levels import ac_q
 from encoder.frame.motion_search import LumaPyramid, Motion, MotionSearch
 from encoder.frame.temporal_blocks import OWN_WEIGHT, PREDICTION_SIZE, TemporalView
 from encoder.kernels.load import KernelSet
 from encoder.picture import Picture
+from encoder.timeline import WAIT_FOR_ROWS
 
 MAX_NEIGHBOURS = 6
 """On both sides together: weights are of 8 bits, sums of 16."""
@@ -64,14 +66,14 @@ def _plain_code(interpreted: bool) -> _PlainCode:
 class TemporalFilter:
     """Filters pictures of one size; its memory is used again from one to the next."""
 
-    def __init__(self, kernels: KernelSet, width: int, height: int):
+    def __init__(self, kernels: KernelSet, width: int, height: int, crew: Crew):
         self._kernels: Any = kernels.kernels
+        self._crew = crew
         self._code = _plain_code(kernels.interpreted)
         self._search = MotionSearch(kernels, width, height)
         self._motion: Motion | None = None
         self._layout = Picture.allocate(width, height)  # its samples are the weights: no border takes part
         self._sums = np.empty(self._layout.samples.size, np.uint16)
-        self._scratch = {"prediction": np.empty(PREDICTION_SIZE, np.uint8), "errors": np.empty(4, np.int64)}
 
     def apply(self, centre: Source, neighbours: Sequence[Source], base_q_idx: int) -> Picture:
         """A new picture of the same layout: `centre`, cleaned, its edges extended into the allocated area.
@@ -126,7 +128,18 @@ class TemporalFilter:
             predictors = [self._motion.scaled(distance, reached)] if self._motion and reached else []
             found = self._search.search(centre.pyramid, source.pyramid, base_q_idx, predictors, self._motion)
             self._motion, reached = found, distance
-            self._code.add_neighbour(self._kernels, self._view(centre.picture, source.picture, tolerance))
+            self._add(centre.picture, source.picture, tolerance)
+
+    def _add(self, picture: Picture, neighbour: Picture, tolerance: np.ndarray) -> None:
+        """Add one neighbour, with all threads that have nothing else to do."""
+        rows = self._search.rows
+        parts = min(self._crew.parts, rows)
+
+        def some(part: int) -> None:
+            view = self._view(picture, neighbour, tolerance)  # its scratch is of this part alone
+            self._code.add_neighbour(self._kernels, view, rows * part // parts, rows * (part + 1) // parts)
+
+        self._crew.share(WAIT_FOR_ROWS, some, parts)
 
     def _view(self, picture: Picture, neighbour: Picture, tolerance: np.ndarray) -> TemporalView:
         mv = self._motion.mv if self._motion else np.empty(0, np.int16)
@@ -136,5 +149,6 @@ class TemporalFilter:
             width=picture.allocated_width, height=picture.allocated_height, border=picture.border,
             rows16=self._search.rows, cols16=self._search.cols, mv=mv, tolerance=tolerance,
             sums=self._sums, weights=self._layout.samples, sums_origin=np.array(self._layout.origin),
-            sums_stride=np.array(self._layout.stride), **self._scratch,
+            sums_stride=np.array(self._layout.stride),
+            prediction=np.empty(PREDICTION_SIZE, np.uint8), errors=np.empty(4, np.int64),
         )  # fmt: skip

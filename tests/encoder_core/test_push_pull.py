@@ -13,6 +13,7 @@ import pytest
 import encoder.frame.preparation
 import encoder.stream
 from encoder.config import EncoderConfig
+from encoder.frame.crew import Crew
 from encoder.frame.gop import FramePlan, ShowExisting
 from encoder.kernels.load import load_kernels
 from encoder.picture import Picture
@@ -23,7 +24,7 @@ class SlotsOnly:
     """Codes a picture as its number, when it is finished; the reconstruction is a copy of the source."""
 
     def __init__(self, config: EncoderConfig, kernels: Any) -> None:
-        self.at_once = config.threads
+        self.at_once, self.crew = config.threads, Crew(1, 1)
         self._started: deque[Callable[[], SimpleNamespace]] = deque()
         self._slots: list[Picture | None] = [None] * 8
         self._unit = b""
@@ -129,10 +130,10 @@ def test_no_pictures_give_no_packets() -> None:
         ({"low_latency": True}, 1),
         ({"low_latency": True, "scene_detection": False}, 0),
         ({"keyint": 1}, 0),
-        ({"threads": 2}, 19),
-        ({"threads": 2, "speed": 6}, 20),
+        ({"threads": 2}, 22),
+        ({"threads": 2, "speed": 6}, 23),
         ({"threads": 2, "low_latency": True}, 1),
-        ({"threads": 2, "keyint": 1}, 2),
+        ({"threads": 2, "keyint": 1}, 5),
     ],
 )
 def test_packets_are_at_most_so_late(settings: dict[str, Any], late: int) -> None:

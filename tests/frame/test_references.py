@@ -90,12 +90,11 @@ def test_showing_a_hidden_key_frame_resets_the_slots():
         references.show_existing(3)
 
 
-def test_a_slot_keeps_type_hints_and_motion_of_its_frame():
+def test_a_slot_keeps_type_and_hints_of_its_frame():
     """Of an intra frame no order hints of references: it has none."""
-    motion = object()
     inter = frame(order_hint=9, ref_order_hint=tuple(range(20, 28)), ref_frame_idx=(0, 2, 4, 6, 7, 5, 3))
-    kept = Reference.of(inter, NO_CDFS, 4, motion)
-    assert (kept.frame_type, kept.order_hint, kept.buffer, kept.motion_field) == (INTER_FRAME, 9, 4, motion)
+    kept = Reference.of(inter, NO_CDFS, 4)
+    assert (kept.frame_type, kept.order_hint, kept.buffer) == (INTER_FRAME, 9, 4)
     assert kept.order_hints == (0, 20, 22, 24, 26, 27, 25, 23)
     assert reference(frame_type=INTRA_ONLY_FRAME, ref_order_hint=tuple(range(8))).order_hints == (0,) * 8
 
@@ -109,18 +108,18 @@ def test_loading_cdfs_clears_the_counters_of_a_copy():
     adapted[counters] = 7
     references = References(7, 1)
     references.update(1 << 5, reference(cdfs=adapted))
-    loaded = references.load_cdfs(5)
+    loaded = references[5].load_cdfs()
     assert np.array_equal(loaded, cdfs)
     assert (adapted[counters] == 7).all()
     loaded[:] = 0
-    assert np.array_equal(references.load_cdfs(5), cdfs)
+    assert np.array_equal(references[5].load_cdfs(), cdfs)
 
 
 def test_an_empty_slot_has_nothing_to_give():
     """Its order hint is 0; everything else is refused."""
     references = References(7, 1)
     assert references.ref_order_hint == (0,) * 8
-    for use in (references.__getitem__, references.load_cdfs, references.show_existing):
+    for use in (references.__getitem__, references.show_existing):
         with pytest.raises(ValueError, match="slot 6 is empty"):
             use(6)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from encoder.frame.crew import Crew
 from encoder.frame.motion_search import LumaPyramid
 from encoder.frame.temporal_blocks import OWN_WEIGHT
 from encoder.frame.temporal_filter import MAX_NEIGHBOURS, MAX_NOISE, TemporalFilter
@@ -65,7 +66,7 @@ def apply(kernels: KernelSet, pictures: dict[int, Planes], base_q_idx: int = 100
     """Filter picture 0 by all others."""
     height, width = pictures[0][0].shape
     sources = {index: source(kernels, index, planes) for index, planes in pictures.items()}
-    return TemporalFilter(kernels, width, height).apply(sources.pop(0), list(sources.values()), base_q_idx)
+    return TemporalFilter(kernels, width, height, Crew(1, 1)).apply(sources.pop(0), list(sources.values()), base_q_idx)
 
 
 def squared_error(picture: Picture, planes: Planes, p: int) -> float:
@@ -141,8 +142,19 @@ def test_all_sets_filter_alike() -> None:
     assert (results[0].plane(0) != planes[0][0]).any()
 
 
+def test_threads_that_share_a_picture_filter_alike() -> None:
+    planes = {i: noisy(scene(90, 120, 1.7 * i), 3, 50 + i) for i in (-2, -1, 0, 1)}
+    sources = {i: source(NUMBA, i, each) for i, each in planes.items()}
+    neighbours, filtered = [sources[i] for i in (-2, -1, 1)], []
+    for threads in (1, 3):
+        crew = Crew(threads, threads)
+        filtered.append(TemporalFilter(NUMBA, 120, 90, crew).apply(sources[0], neighbours, 140).samples)
+        crew.close()
+    np.testing.assert_array_equal(*filtered)
+
+
 def test_noise_is_measured_where_the_picture_is_smooth() -> None:
-    filter_ = TemporalFilter(NUMBA, 176, 144)
+    filter_ = TemporalFilter(NUMBA, 176, 144, Crew(1, 1))
     for deviation in (0, 2, 6):
         flat: Planes = tuple(np.full((144 >> s, 176 >> s), 120.0) for s in (0, 1, 1))  # type: ignore[assignment]
         found = filter_.noise_variance(source(NUMBA, 0, noisy(flat, deviation, 9)).picture, 0) / 256
