@@ -33,7 +33,7 @@ from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.runtime import _nrt_python
+from numba.core.runtime import _nrt_python, rtsys
 from numba.core.untyped_passes import IRProcessing
 
 from encoder import probe
@@ -215,7 +215,12 @@ class _EntryCache(FunctionCache):
 
 @cache
 def _find_runtime() -> None:
-    """Let machine code find numba's runtime: of rtsys.initialize the part that compiles nothing."""
+    """Let machine code find numba's runtime: of rtsys.initialize the part that compiles nothing.
+
+    Where numba has done it itself nothing is touched: an instrument may have put its own functions in place of numba's since.
+    """
+    if rtsys._init:
+        return
     if numba.config.NRT_STATS:
         _nrt_python.memsys_enable_stats()
     for name, address in _nrt_python.c_helpers.items():
