@@ -192,11 +192,12 @@ class Encoder:
         return replace(prepared, filter_s=time.perf_counter() - began, motion_s=0.0)
 
     def _prepare_ahead(self) -> None:
-        """Have the next frames prepared, as many as can be coded at the same time, if they can be and there is a thread for it."""
+        """Have all frames prepared that can be, if there is a thread for it: it takes little memory, and where a frame keeps others
+        waiting, there is a processor for it."""
         if self._thread is None:
             return
         places = [place for place, plan in enumerate(self._plans) if isinstance(plan, FramePlan)]
-        for place in places[len(self._ahead) : self._frame_encoder.at_once]:
+        for place in places[len(self._ahead) :]:
             if not self._is_ready(place):
                 return
             self._ahead.append(self._thread.submit(self._preparation.prepare, *self._pictures(place)))

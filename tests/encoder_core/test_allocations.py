@@ -40,7 +40,7 @@ print(json.dumps([sum(walks), count()]))
 """
 
 
-@pytest.mark.parametrize("speed", [10, 8, 6, 4])
+@pytest.mark.parametrize("speed", [10, 6, *(pytest.param(speed, marks=pytest.mark.slow) for speed in (8, 4))])
 def test_superblocks_allocate_nothing(
     speed: int, make_clip: Callable[..., Path], tmp_path: Path, process_environment: dict[str, str]
 ) -> None:

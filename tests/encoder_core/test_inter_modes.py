@@ -945,6 +945,7 @@ USED = (
 )
 
 
+@pytest.mark.slow
 def test_the_compiled_twin_writes_the_same(tmp_path: Path) -> None:
     path = tmp_path / "plain_everything.py"
     path.write_text(EVERYTHING.format(names=USED))

@@ -33,13 +33,16 @@ def after(kernel: Callable[..., int], fault: Callable[[tuple[Any, ...]], None]) 
     return faulty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slot", SLOTS)
 def test_the_reference_differs_in_nothing(slot: str) -> None:
     assert check_slot(slot, getattr(PYTHON, slot), getattr(PYTHON, slot), seed=1) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("set_name", ["numpy", "numba", "simd"])
 def test_a_whole_set_is_checked_slot_by_slot(set_name: str) -> None:
+    """On other random samples than those of test_sets.py."""
     results = list(check_set(load_kernels(set_name).kernels, PYTHON, seed=1))
     assert [slot for slot, _, _ in results] == list(SLOTS)
     for slot, count, differences in results:

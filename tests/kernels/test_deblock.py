@@ -1,10 +1,10 @@
-"""The deblocking kernel: the sets agree, and it smooths what looks like a block edge and nothing else."""
+"""The deblocking kernel: it smooths what looks like a block edge and nothing else."""
 
 import numpy as np
 import pytest
 
 from encoder.compiled import compiled
-from encoder.kernels.cases import Case, cases_of
+from encoder.kernels.cases import cases_of
 from encoder.kernels.cases.deblock import FILTERS
 from encoder.kernels.load import load_kernels
 from encoder.kernels.set_python import deblock as set_python
@@ -21,16 +21,6 @@ all_filters = pytest.mark.parametrize(("filter_size", "plane"), FILTERS)
 @pytest.fixture(scope="module", params=["python", "numpy", "numba", "simd"])
 def kernels(request):
     return load_kernels(request.param).kernels
-
-
-@pytest.mark.parametrize("case", cases_of("deblock_edge"), ids=str)
-@pytest.mark.parametrize("kernels", ["numpy", "numba", "simd"], indirect=True)
-def test_set_matches_python(kernels, case: Case) -> None:
-    """Same samples as the python set, guards included."""
-    returned, (samples,) = case.run(kernels.deblock_edge)
-    expected, (wanted,) = case.run(PYTHON.deblock_edge)
-    assert returned == expected == 0
-    np.testing.assert_array_equal(samples, wanted)
 
 
 def test_cases_reach_every_filter() -> None:

@@ -1,4 +1,4 @@
-"""The inter prediction kernels: the sets agree, and they give what the specification's formulas give, at the edges too."""
+"""The inter prediction kernels: they give what the specification's formulas give, at the edges too."""
 
 import itertools
 
@@ -7,15 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from encoder.kernels.cases import Case, cases_of
 from encoder.kernels.cases.fills import place
 from encoder.kernels.cases.inter import BEFORE, BEHIND, HIGHEST_PREP, LOWEST_PREP, extreme_picture
-from encoder.kernels.check import check_case
 from encoder.kernels.load import load_kernels
 from encoder.kernels.table import SLOTS, Kernels
 from encoder.tables import table
 
-INTER_SLOTS = [name for name, slot in SLOTS.items() if slot.family == "inter"]
 SETS = ("python", "numpy", "numba", "simd")
 PYTHON = load_kernels("python").kernels
 SUBPEL_FILTERS = table("subpel_filters")
@@ -26,13 +23,6 @@ BORDER = 24
 @pytest.fixture(scope="module", params=SETS)
 def kernels(request: pytest.FixtureRequest) -> Kernels:
     return load_kernels(request.param).kernels
-
-
-@pytest.mark.parametrize("case", [case for slot in INTER_SLOTS for case in cases_of(slot)], ids=str)
-@pytest.mark.parametrize("kernels", ["numpy", "numba", "simd"], indirect=True)
-def test_set_matches_python(kernels: Kernels, case: Case) -> None:
-    """Same samples as the python set; guards and inputs untouched."""
-    assert not check_case(case, getattr(kernels, case.slot), getattr(PYTHON, case.slot))
 
 
 def specified_prediction(

@@ -185,7 +185,9 @@ serve(encode, dict(arguments=[], factor=1.0))
     assert seen == [str(sorted(set(two.processors))), str(sorted(os.sched_getaffinity(0)))]
 
 
-@pytest.mark.parametrize(("fault", "error"), [("die", SubjectError), ("hang", SubjectTimeout)])
+@pytest.mark.parametrize(
+    ("fault", "error"), [("die", SubjectError), pytest.param("hang", SubjectTimeout, marks=pytest.mark.slow)]
+)
 def test_a_fault_beside_a_run_that_goes_well(
     fake_encode: Make, tmp_path: Path, two: Two, fault: str, error: type[Exception]
 ) -> None:

@@ -158,6 +158,7 @@ def test_notes_of_another_machine_are_not_gone_on_with(prove: Prove, monkeypatch
 # --- real tries -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_kernel_and_its_slowdown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the machine does now: never FASTER for what is slower, and each side is looked at until it is decided."""
     monkeypatch.setattr(proving, "KERNEL_LIMITS", Limits(12, 6.0))

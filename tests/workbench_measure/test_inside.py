@@ -186,6 +186,7 @@ def test_a_branch_counts_beside_its_lines(subject: Subject, tmp_path: Path) -> N
     assert any(item[0] == "stream.py" for item in arcs)
 
 
+@pytest.mark.slow
 def test_three_frames_of_the_encoder_reach_what_inter_frames_are_made_of(
     make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -118,7 +118,7 @@ def test_a_wrong_kernel_is_found_and_placed(workbench: Run, tmp_path: Path, func
     ("function", "timeout_s", "difference"),
     [
         ("crashes", 60.0, "the process was killed by signal 6 (SIGABRT)"),
-        ("hangs", 12.0, "was still running after 12.0 s"),
+        pytest.param("hangs", 12.0, "was still running after 12.0 s", marks=pytest.mark.slow),
     ],
 )
 def test_a_kernel_that_takes_the_process_with_it_is_named(

@@ -71,6 +71,7 @@ def in_process(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, s
     return run
 
 
+@pytest.mark.slow
 def test_the_readmes_example_shows_inlined_functions_and_lines(
     flame: Run, in_process: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
