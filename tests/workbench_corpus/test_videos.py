@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench.corpus import cached_path, ensure, load_corpus, start_version, tiny_version
+from workbench.corpus import cached_path, ensure, load_corpus, long_version, start_version, tiny_version
 from workbench.corpus.cache import State, state
 from workbench.corpus.clips import Stored
 from workbench.errors import InputError
@@ -132,6 +132,18 @@ def test_start_version_is_the_middle_of_the_first_frames(folder):
     header, _, frames = ensure(start).read_bytes().partition(b"\n")
     assert header.startswith(b"YUV4MPEG2 W8 H8 ") and frames.startswith(b"FRAME\n" + luma.tobytes())
     assert len(frames) == 3 * (len(b"FRAME\n") + 96)
+
+
+@pytest.mark.parametrize(("frames", "order"), [(3, [0, 1, 2, 1, 0, 1, 2, 1]), (2, [0, 1] * 4), (1, [0] * 8)])
+def test_long_version_goes_forwards_and_backwards(folder, frames, order):
+    content = write_y4m(folder / "a.y4m", 18, 10, frames)
+    clip = load_corpus(folder).clips[0]
+    longer = long_version(clip, len(order))
+    assert (longer.name, longer.width, longer.height, longer.frames) == ("a_long", 18, 10, 8)
+    header, _, written = ensure(longer).read_bytes().partition(b"\n")
+    assert header.startswith(b"YUV4MPEG2 W18 H10 ")
+    assert written == b"".join(b"FRAME\n" + content[number].tobytes() for number in order)
+    assert cached_path(longer) != cached_path(long_version(clip, 9))
 
 
 def test_tiny_version_is_cut_from_compressed_video_too(folder):

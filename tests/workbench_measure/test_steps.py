@@ -144,6 +144,24 @@ def test_a_clip_is_timed_beside_next_to_nothing_of_it(session: Session, clips: t
     assert (whole.clip, whole.width, whole.height, whole.frames) == ("first", 96, 80, 2)
 
 
+def test_a_short_clip_that_is_encoded_fast_is_timed_forwards_and_backwards(
+    session: Session, clips: tuple[Clip, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def timed(key_s: float, frame_s: float, kernels: str = "numba") -> tuple[int, int]:
+        session.speeds[kernels] = Speed(0.5, key_s / SAMPLES, frame_s / SAMPLES, kernels != "numba")
+        lengths = session.timed(clips[0], kernels)
+        assert lengths[0] == session.lengths(clips[0], kernels)[0]
+        return lengths[-1].frames, lengths[-1].source.stat().st_size // (SAMPLES * 3 // 2)
+
+    assert session.timed(clips[0], "numpy") == session.lengths(clips[0], "numpy")  # the user said how many
+    session.settings = Settings(clips, True, ("numpy",), None, 100, 60.0)
+    assert timed(0.1, 0.03) == (65, 65)
+    assert timed(0.1, 0.03, "numpy") == (4, 4)  # interpreted: it takes long enough
+    assert timed(0.9, 0.3) == (4, 4)  # a longer one would not be twice as long within TIMED_S
+    monkeypatch.setattr(sessions, "REPEATED_BYTES", 20 * SAMPLES * 3 // 2)
+    assert timed(0.1, 0.03) == (17, 17)
+
+
 def test_a_clip_that_is_next_to_nothing_stands_alone(
     session: Session, make_clip: Callable[..., Path], tmp_path: Path
 ) -> None:

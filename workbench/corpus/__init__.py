@@ -4,6 +4,7 @@
     ensure(clip, progress) -> Path     the clip's file, made or downloaded on first use, checked by sha256
     tiny_version(clip) -> Clip         its small version, for interpreted runs
     start_version(clip) -> Clip        8x8 samples of it, for what an encode costs once
+    long_version(clip, frames) -> Clip it forwards and backwards, for encodes that take longer
 
     clips.py       Clip, Corpus, the kinds of source
     manifest.py    corpus.toml
@@ -21,14 +22,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from workbench.corpus.cache import cache_folder, cached_path, ensure, verify
-from workbench.corpus.clips import Clip, Corpus, start_version, tiny_version
+from workbench.corpus.clips import Clip, Corpus, long_version, start_version, tiny_version
 from workbench.corpus.manifest import MANIFEST_NAME, load_manifest
 from workbench.corpus.videos import VIDEO_SUFFIXES, accepted_suffixes, clip_of_video, find_videos, video_names
 from workbench.errors import InputError
 
 __all__ = [
-    "VIDEO_SUFFIXES", "Clip", "Corpus", "cache_folder", "cached_path", "ensure", "load_corpus", "start_version",
-    "tiny_version", "verify",
+    "VIDEO_SUFFIXES", "Clip", "Corpus", "cache_folder", "cached_path", "ensure", "load_corpus", "long_version",
+    "start_version", "tiny_version", "verify",
 ]  # fmt: skip
 
 

@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 
 from workbench import files
 from workbench.corpus import y4m
-from workbench.corpus.clips import Clip, Cropped, Fetched, Generated, Stored
+from workbench.corpus.clips import Clip, Cropped, Fetched, Generated, Repeated, Stored
 from workbench.corpus.fetch import download
 from workbench.corpus.generator import GENERATOR_VERSION, Recipe, y4m_chunks
-from workbench.corpus.videos import cropped_y4m
+from workbench.corpus.videos import cropped_y4m, repeated_y4m
 from workbench.errors import EnvironmentFault
 from workbench.files import write_text, written_whole
 from workbench.units import byte_size
@@ -81,6 +81,8 @@ def _key(clip: Clip) -> str:
         decides += [clip.source.recipe, clip.source.seed, clip.source.first, clip.source.timeline]
     if isinstance(clip.source, Cropped):
         decides += [clip.source.first, *_identity(clip.source.parent)]
+    if isinstance(clip.source, Repeated):
+        decides += ["repeated", clip.source.parent.frames, *_identity(clip.source.parent)]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 
@@ -231,6 +233,8 @@ def _chunks(clip: Clip) -> Iterable[bytes]:
     if isinstance(source, Generated):
         size = (clip.width, clip.height, clip.frames, clip.fps)
         return y4m_chunks(Recipe(source.recipe, *size, source.seed, source.first, source.timeline))
+    if isinstance(source, Repeated):
+        return repeated_y4m(ensure(source.parent), clip, source.parent.frames)
     assert isinstance(source, Cropped), "stored and fetched clips are not made here"
     return cropped_y4m(ensure(source.parent), clip, source.first)
 

@@ -65,6 +65,14 @@ class Cropped:
 
 
 @dataclass(frozen=True)
+class Repeated:
+    """The frames of another clip forwards, backwards and forwards again, as Y4M 8-bit 4:2:0: begun anew at its end, it would
+    have a cut there."""
+
+    parent: Clip
+
+
+@dataclass(frozen=True)
 class Clip:
     """One clip, known before it is there: `ensure(clip)` gives its file.
 
@@ -79,7 +87,7 @@ class Clip:
     licence         SPDX identifier or LicenseRef-..., "" when unknown
     redistributable whether the pixels may be passed on
     tags            free words
-    source          Generated, Fetched, Stored or Cropped
+    source          Generated, Fetched, Stored, Cropped or Repeated
     path            the file, for a stored clip; None for those that live in the cache
     manifest        the corpus.toml that names the clip, or None
     """
@@ -96,7 +104,7 @@ class Clip:
     licence: str
     redistributable: bool
     tags: tuple[str, ...]
-    source: Generated | Fetched | Stored | Cropped
+    source: Generated | Fetched | Stored | Cropped | Repeated
     path: Path | None = None
     manifest: Path | None = None
 
@@ -180,6 +188,20 @@ def start_version(clip: Clip) -> Clip:
         format="420p8",
         sha256=None,
         source=Cropped(clip, first=0),
+        path=None,
+    )
+
+
+def long_version(clip: Clip, frames: int) -> Clip:
+    """The clip forwards and backwards until there are so many frames, named CLIP_long: for encodes that take longer."""
+    return dataclasses.replace(
+        clip,
+        name=f"{clip.name}_long",
+        tier=OWN_TIER,
+        frames=frames,
+        format="420p8",
+        sha256=None,
+        source=Repeated(clip),
         path=None,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -127,6 +128,19 @@ def cropped_y4m(path: Path, clip: Clip, first: int) -> Iterator[bytes]:
             written += 1
     if written < clip.frames:
         raise InputError(f"{path}: fewer than the {first + clip.frames} frames that it announces can be decoded")
+
+
+def repeated_y4m(path: Path, clip: Clip, frames: int) -> Iterator[bytes]:
+    """A video's first `frames` frames forwards, backwards and so on as a Y4M file, of which `clip` gives size and number of frames.
+
+    Raises InputError as `cropped_y4m` does.
+    """
+    header, *pictures = cropped_y4m(path, dataclasses.replace(clip, frames=frames), 0)
+    yield header
+    period = max(2 * (frames - 1), 1)
+    for number in range(clip.frames):
+        at = number % period
+        yield pictures[min(at, period - at)]
 
 
 def _middle(frame: av.video.VideoFrame, width: int, height: int) -> bytes:

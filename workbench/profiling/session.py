@@ -11,7 +11,7 @@ from typing import Protocol
 
 from workbench import units
 from workbench.budget import Budget
-from workbench.corpus import Clip, cached_path, ensure, start_version, tiny_version
+from workbench.corpus import Clip, cached_path, ensure, long_version, start_version, tiny_version
 from workbench.corpus.clips import Cropped
 from workbench.encode import encode_with_stats, frame_seconds, loaded
 from workbench.errors import WorkbenchError
@@ -31,6 +31,7 @@ TRIED_FRAMES = 5
 WARM_UP = MINI_GOP + 1  # once the first mini-GOP is shown, all code is loaded and all buffers are filled
 PLANNED_ROUNDS, MOST_ROUNDS = 3, 10
 COPIED_BYTES = 64 << 20  # of a video in a container, this much is copied as Y4M
+REPEATED_BYTES = 128 << 20  # and a clip that is too short to be timed is no longer than this
 SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR = 120.0, 20.0
 UNKNOWN_TIMEOUT_S = 300.0  # of a set whose speed is not known: interpreted, on a machine that others use
 
@@ -176,8 +177,26 @@ class Session:
             default=LEAST_FRAMES,
         )
 
+    def timed_frames(self, clip: Clip, kernels: str) -> int:
+        """How many frames to time: those that are encoded, or where noise would be large against a clip that is short and
+        encoded fast, as many as it has when it goes forwards and backwards until that is no longer so."""
+        frames = self.frames(clip, kernels)
+        if self.settings.frames is not None or self.speeds[kernels].interpreted or frames < usable_frames(clip):
+            return frames
+        most = REPEATED_BYTES // (clip.width * clip.height * 3 // 2)
+        longer = self._longest(clip, kernels, TIMED_S, most)
+        return longer if longer >= 2 * frames else frames
+
+    def timed(self, clip: Clip, kernels: str) -> list[Subject]:
+        """`lengths` with the frames that are timed."""
+        *part, whole = self.lengths(clip, kernels)
+        frames = self.timed_frames(clip, kernels)
+        if frames > whole.frames:
+            whole = whole.change(source=y4m_file(long_version(clip, frames)).resolve(), frames=frames)
+        return [*part, whole]
+
     def lengths(self, clip: Clip, kernels: str) -> list[Subject]:
-        """What a clip is timed by: a few samples of it, which cost what every encode costs, and as many frames as it gets.
+        """What a clip is encoded as: a few samples of it, which cost what every encode costs, and as many frames as it gets.
 
         A clip that is no larger than those samples stands alone.
         """
@@ -195,7 +214,8 @@ class Session:
         sampled = speed.encode_s(fitting, warm_up) + speed.start_up_s + 1.5 * SAMPLED_S
         tracked = 1.5 * speed.encode_s(fitting, frames)
         check_and_spans = (1.5 + 1) * long
-        return check_and_spans + tracked + sampled + PLANNED_ROUNDS * (long + speed.start_up_s) + speed.start_up_s
+        timed = speed.encode_s(fitting, self.timed_frames(fitting, kernels))
+        return check_and_spans + tracked + sampled + PLANNED_ROUNDS * (timed + speed.start_up_s) + speed.start_up_s
 
     def steady(self, clip: Clip, kernels: str) -> tuple[int, int]:
         """Packets of a clip before its steady state, and pictures for an encode that shows as many more.

@@ -147,7 +147,7 @@ def compare_sets(session: Session, clips: list[Clip]) -> None:
 def measure_times(session: Session, pairs: list[Pair]) -> None:
     """Whole encodes of clips and of next to nothing, repeated in random order as often as the budget allows."""
     for (clip, kernels), deadline in _within(session, "time", "time: whole encodes", pairs):
-        lengths = session.lengths(clip, kernels)
+        lengths = session.timed(clip, kernels)
         limits = Limits(1, MOST_ROUNDS, deadline, session.timeout_s(lengths[-1]))
         with session.scratch() as folder:
             session.writer.write(*wall.time_lengths(lengths, folder, limits, lambda: None))

@@ -44,6 +44,7 @@ def summary_json(run: Run) -> dict[str, Any]:
                 "bytes": int(output.stream_bytes) if output and output.stream_bytes is not None else None,
                 "decodes": output.decodes if output else None,
                 "psnr_y_db": output.psnr_y if output else None,
+                "timed_frames": timed.lengths[-1] if timed and timed.lengths else None,
                 "time_per_frame_s": timed.per_frame_s if timed else None,
                 "time_per_frame_interval_s": _ends(timed.interval) if timed else None,
                 "frames_per_s": timed.frames_per_s if timed else None,

@@ -26,7 +26,8 @@ def times_blocks(found: Findings) -> list[Block]:
     return [
         Text(
             "Whole encodes, each a process of its own: the clip, and 8x8 samples of it, in random order. The difference is the "
-            "time of a whole video, key frames and all, by its frames; what is left is start-up."
+            "time of a whole video, key frames and all, by its frames; what is left is start-up. A clip that is too short for "
+            "this goes forwards and backwards until it is long enough."
         ),
         Picture("times", svg, "Time per frame of every repetition, by clip", caption),
         _times_table(found.times, labels),
@@ -48,6 +49,7 @@ def _times_table(timed: list[ClipTime], labels: list[str]) -> Table:
     columns = (
         words("clip"),
         words("size"),
+        Column("frames"),
         Column(f"time per frame, {unit}"),
         Column("95 % interval"),
         Column("spread, %"),
@@ -59,6 +61,7 @@ def _times_table(timed: list[ClipTime], labels: list[str]) -> Table:
         (
             label,
             f"{clip.width}x{clip.height}" if clip.width else MISSING,
+            str(clip.lengths[-1]) if clip.lengths else MISSING,
             Cell(middle, share=clip.per_frame_s / longest if clip.per_frame_s > 0 else None),
             _interval(clip, scale_of(unit), len(middle.partition(".")[2])),
             Cell(percent_number(clip.relative_spread), tone="warn" if wording.is_noisy(clip) else ""),
