@@ -72,6 +72,9 @@ class Tiling:
         limits = tile_limits(width, height)
         cols_log2 = min(max(cols_log2, limits.min_cols_log2), limits.max_cols_log2)
         rows_log2 = min(max(rows_log2, limits.min_rows_log2(cols_log2)), limits.max_rows_log2)
+        # Rounded up to whole superblocks, the fewest rows can still be too large: in 4225x8577, four tiles of 34x68 superblocks.
+        while _tile_sb(width, cols_log2) * _tile_sb(height, rows_log2) > MAX_TILE_AREA // SB_SIZE**2:
+            rows_log2 += 1
         return cls(width, height, cols_log2, rows_log2, _mi_starts(width, cols_log2), _mi_starts(height, rows_log2))
 
     @property
@@ -113,7 +116,11 @@ def _superblocks(length: int) -> int:
     return (length + SB_SIZE - 1) // SB_SIZE
 
 
+def _tile_sb(length: int, tiles_log2: int) -> int:
+    """Superblocks of a tile, in one direction."""
+    return (_superblocks(length) + (1 << tiles_log2) - 1) >> tiles_log2
+
+
 def _mi_starts(length: int, tiles_log2: int) -> tuple[int, ...]:
-    superblocks = _superblocks(length)
-    tile_sb = (superblocks + (1 << tiles_log2) - 1) >> tiles_log2
-    return (*range(0, superblocks * _MI_PER_SB, tile_sb * _MI_PER_SB), mi_units(length))
+    tile_mi = _tile_sb(length, tiles_log2) * _MI_PER_SB
+    return (*range(0, _superblocks(length) * _MI_PER_SB, tile_mi), mi_units(length))
