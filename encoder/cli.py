@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         coding,
         "--threads",
         None,
-        "encode tiles and filter rows at the same time; from 2 on, the next frame is prepared meanwhile; default: one per core",
+        "code frames, tiles, filter rows at the same time; from 2 on, the next ones are prepared meanwhile; default: one per core",
     )
     _add_number(coding, "--skip", 0, "leave out the first N frames of the input; default 0")
     _add_number(coding, "--limit", None, "encode at most N frames; default: all")

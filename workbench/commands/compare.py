@@ -119,7 +119,7 @@ def _number(name: str, low: int, high: int, what: str) -> Any:
 @_number("--quantizer", 1, 255, "1 (finest) to 255.  [default: 100]")
 @_number("--tile-cols-log2", 0, 6, "At most 2**N tile columns.  [default: 0]")
 @_number("--tile-rows-log2", 0, 6, "At most 2**N tile rows.  [default: 0]")
-@_number("--threads", 1, 64, "For the tiles.  [default: 1]")
+@_number("--threads", 1, 64, "That the encoder codes with.  [default: 1]")
 @click.option(
     "--corpus",
     type=click.Path(path_type=Path),

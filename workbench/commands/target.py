@@ -127,7 +127,9 @@ def _options() -> list[Callable[[Any], Any]]:
         ),
         click.option("--tile-cols-log2", type=number(0, 6), default=0, metavar="N", help="At most 2**N tile columns."),
         click.option("--tile-rows-log2", type=number(0, 6), default=0, metavar="N", help="At most 2**N tile rows."),
-        click.option("--threads", type=number(1), default=1, show_default=True, metavar="N", help="For the tiles."),
+        click.option(
+            "--threads", type=number(1), default=1, show_default=True, metavar="N", help="That the encoder codes with."
+        ),
         click.option(
             "--corpus",
             type=click.Path(path_type=Path),
