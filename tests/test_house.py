@@ -48,6 +48,7 @@ FLOORS = {
     "workbench.budget": 0,
     "workbench.launch": 0,
     "workbench.callgrind": 0,
+    "workbench.repeated": 0,
     "workbench.child": 1,
     "workbench.standing": 1,
     "workbench.past": 1,

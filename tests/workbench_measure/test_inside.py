@@ -12,8 +12,8 @@ from workbench.instruments import coverage, memory, output, spans, tiles
 from workbench.instruments.coverage import Covered, never_reached
 from workbench.instruments.inside import loaded as inside_loaded
 from workbench.instruments.inside.profiled import PERIOD, sampled
-from workbench.instruments.inside.repeated import back_and_forth
 from workbench.kept import Kept
+from workbench.repeated import back_and_forth
 from workbench.repetition import Limits
 from workbench.subject import Encoder, Subject, our_encoder, package_folder
 

@@ -263,7 +263,8 @@ def _print_means(times: Sequence[SizeTimes], sets: Sequence[str]) -> None:
     if compared:
         said = ", ".join(f"{slot} {size} {ratio:.2f}" for (slot, size), ratio in compared.items())
         mean = geometric_mean(list(compared.values()))
-        click.echo(f"\n{main} takes so many times as long as dav1d 1.5.1 with AVX2: {said}; geometric mean {mean:.2f}")
+        beside = "dav1d 1.5.1 with AVX2 on another machine"
+        click.echo(f"\n{main} takes so many times as long as {beside}: {said}; geometric mean {mean:.2f}")
 
 
 def _require_cases(slots: Sequence[str], pattern: str) -> None:

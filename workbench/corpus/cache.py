@@ -234,7 +234,7 @@ def _chunks(clip: Clip) -> Iterable[bytes]:
         size = (clip.width, clip.height, clip.frames, clip.fps)
         return y4m_chunks(Recipe(source.recipe, *size, source.seed, source.first, source.timeline))
     if isinstance(source, Repeated):
-        return repeated_y4m(ensure(source.parent), clip, source.parent.frames)
+        return repeated_y4m(ensure(source.parent), source.parent, clip.frames)
     assert isinstance(source, Cropped), "stored and fetched clips are not made here"
     return cropped_y4m(ensure(source.parent), clip, source.first)
 

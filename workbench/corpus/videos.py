@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from workbench.corpus import y4m
 from workbench.corpus.clips import OWN_TIER, Clip, Stored
 from workbench.errors import InputError
+from workbench.repeated import back_and_forth
 
 if TYPE_CHECKING:
     import av.container
@@ -130,17 +130,14 @@ def cropped_y4m(path: Path, clip: Clip, first: int) -> Iterator[bytes]:
         raise InputError(f"{path}: fewer than the {first + clip.frames} frames that it announces can be decoded")
 
 
-def repeated_y4m(path: Path, clip: Clip, frames: int) -> Iterator[bytes]:
-    """A video's first `frames` frames forwards, backwards and so on as a Y4M file, of which `clip` gives size and number of frames.
+def repeated_y4m(path: Path, parent: Clip, frames: int) -> Iterator[bytes]:
+    """So many frames of a video, which is `parent`, as a Y4M file: forwards, backwards and so on.
 
     Raises InputError as `cropped_y4m` does.
     """
-    header, *pictures = cropped_y4m(path, dataclasses.replace(clip, frames=frames), 0)
-    yield header
-    period = max(2 * (frames - 1), 1)
-    for number in range(clip.frames):
-        at = number % period
-        yield pictures[min(at, period - at)]
+    header_and_frames = cropped_y4m(path, parent, 0)
+    yield next(header_and_frames)
+    yield from islice(back_and_forth(header_and_frames), frames)
 
 
 def _middle(frame: av.video.VideoFrame, width: int, height: int) -> bytes:

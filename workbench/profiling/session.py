@@ -178,10 +178,10 @@ class Session:
         )
 
     def timed_frames(self, clip: Clip, kernels: str) -> int:
-        """How many frames to time: those that are encoded, or where noise would be large against a clip that is short and
-        encoded fast, as many as it has when it goes forwards and backwards until that is no longer so."""
+        """How many frames to time: those that are encoded; of a whole clip that takes much less than TIMED_S, as many as it
+        has when it goes forwards and backwards for so long."""
         frames = self.frames(clip, kernels)
-        if self.settings.frames is not None or self.speeds[kernels].interpreted or frames < usable_frames(clip):
+        if self.settings.frames is not None or self.speeds[kernels].interpreted or frames < clip.frames:
             return frames
         most = REPEATED_BYTES // (clip.width * clip.height * 3 // 2)
         longer = self._longest(clip, kernels, TIMED_S, most)

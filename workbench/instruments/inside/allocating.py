@@ -17,8 +17,8 @@ from typing import Any
 from workbench.instruments.inside import jit, profile_build
 from workbench.instruments.inside.marks import compiled_counts
 from workbench.instruments.inside.nrt import Names, NrtError, StackCount, Watch
-from workbench.instruments.inside.repeated import kept_back_and_forth
 from workbench.instruments.inside.tracked import MOST_KEPT
+from workbench.repeated import kept_back_and_forth
 
 MOST_LISTED = 200
 _NONE = StackCount((), 0, 0, 0, 0, 0, 0)

@@ -25,9 +25,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from workbench.instruments.inside.repeated import kept_back_and_forth
 from workbench.instruments.inside.replayed import origin_of
 from workbench.instruments.inside.tracked import MOST_KEPT, fill_caches_of_numpy
+from workbench.repeated import kept_back_and_forth
 
 MOST_SITES = 250
 _FRAMES = 8  # of a stack

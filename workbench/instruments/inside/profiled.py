@@ -19,8 +19,8 @@ from typing import Any
 
 from workbench.instruments.inside import watched
 from workbench.instruments.inside.attached import AttachedError
-from workbench.instruments.inside.repeated import back_and_forth
 from workbench.instruments.inside.watched import Watcher
+from workbench.repeated import back_and_forth
 
 PERIOD = 16  # frames of a mini-GOP are not alike: parts of one would weigh some kinds more than a video does
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.instruments.inside.marks import Marks, has_room
-from workbench.instruments.inside.repeated import kept_back_and_forth
+from workbench.repeated import kept_back_and_forth
 
 MOST_KEPT = 17
 """Pictures that are read: a key frame and a mini-GOP. Reading more of a long clip would be none of the encoder's work."""
