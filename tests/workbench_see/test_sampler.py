@@ -24,7 +24,9 @@ from numba import njit
 
 @njit
 def inner(x):
-    return x * 1.000001 + 0.5
+    for _ in range(30):
+        x = x * 0.9 + 0.5  # the inlined line
+    return x
 
 @njit
 def middle(a):
@@ -47,7 +49,9 @@ def outer(a, rounds):
         total += middle(a)
     return total + wave(a)
 """
-HOT_LINE = next(at for at, line in enumerate(COMPILED.splitlines(), 1) if "the hot line" in line)
+HOT_LINE, INLINED_LINE = (
+    next(at for at, line in enumerate(COMPILED.splitlines(), 1) if mark in line) for mark in ("the hot line", "the inlined line")
+)
 RUN = """
 import time
 a = np.arange(100_000.0)
@@ -55,8 +59,8 @@ outer(a, 1)
 def work(seconds):
     ends = time.thread_time() + seconds
     while time.thread_time() < ends:
-        outer(a, 5)
-work(0.4)
+        outer(a, 1)
+work(1.0)
 """
 LATE = """
 @njit
@@ -66,7 +70,7 @@ def late(n):
         total ^= i * i + (total >> 3)
     return total
 def last():
-    ends = time.thread_time() + 0.2
+    ends = time.thread_time() + 0.6
     while time.thread_time() < ends:
         late(100_000)
 late(1)
@@ -99,7 +103,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Record:
 def test_compiled_stacks_are_whole_through_python_inlined_and_library_code(compiled: Record) -> None:
     assert share(compiled, "thread main", "<module>", "work", "outer") > 0.1
     stacks_of_work = [stack for stack in compiled.data["folded"] if ";work (program.py" in stack and "outer" in stack]
-    assert any(f"inner [inlined] (program.py:{HOT_LINE - 6})" in stack for stack in stacks_of_work)
+    assert any(f"inner [inlined] (program.py:{INLINED_LINE})" in stack for stack in stacks_of_work)
     assert any(re.search(rf"middle( \[inlined\])? \(program\.py:{HOT_LINE}\)", stack) for stack in stacks_of_work)
     assert any(re.search(r"wave( \[inlined\])? \(program\.py:\d+\);\[libm", stack) for stack in stacks_of_work)
 
