@@ -28,7 +28,6 @@ class SearchEffort:
     busy_factor   an 8x8 block is tried as four 4x4 ones from so many squared steps of variance a sample on
     good_shift    only common modes are tried where one leaves at most 8 / 2**good_shift steps a sample
     close_shift   the second best prediction is coded too if it costs at most 1 / 2**close_shift more
-    rdoq_limit    levels are optimized in transform blocks whose eob is at most so many 1/16 of their area; 0: in none
 
     Of inter frames:
     smallest_level    of blocks: 1 is 8x8, 2 is 16x16
@@ -58,7 +57,6 @@ class SearchEffort:
     busy_factor: int
     good_shift: int
     close_shift: int
-    rdoq_limit: int
     smallest_level: int
     coded_candidates: int
     near_vectors: int
@@ -106,7 +104,7 @@ class SpeedPreset:
 
 FASTEST = SpeedPreset(
     search=SearchEffort(
-        flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5, rdoq_limit=16,
+        flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5,
         smallest_level=1, coded_candidates=1, near_vectors=1,
         pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=7, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
         planned=1, plan_rate=4096, hopeless=6, enough_shift=8, rates_interval=16,
@@ -116,7 +114,7 @@ FASTEST = SpeedPreset(
 )  # fmt: skip
 FAST = SpeedPreset(
     search=SearchEffort(
-        flat_divisor=4, busy_factor=2, good_shift=3, close_shift=5, rdoq_limit=16,
+        flat_divisor=4, busy_factor=2, good_shift=3, close_shift=5,
         smallest_level=1, coded_candidates=1, near_vectors=1,
         pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=5, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
         planned=0, plan_rate=0, hopeless=6, enough_shift=0, rates_interval=16,
@@ -126,7 +124,7 @@ FAST = SpeedPreset(
 )  # fmt: skip
 MEDIUM = SpeedPreset(
     search=SearchEffort(
-        flat_divisor=8, busy_factor=2, good_shift=4, close_shift=4, rdoq_limit=16,
+        flat_divisor=8, busy_factor=2, good_shift=4, close_shift=4,
         smallest_level=1, coded_candidates=2, near_vectors=2,
         pairs=1, pair_modes=2, inter_tx_types=2, intra_shift=5, fitted_vectors=1, split_eob=6, skip_split_rate=6144,
         planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
@@ -136,7 +134,7 @@ MEDIUM = SpeedPreset(
 )  # fmt: skip
 THOROUGH = SpeedPreset(
     search=SearchEffort(
-        flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, rdoq_limit=16,
+        flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3,
         smallest_level=1, coded_candidates=3, near_vectors=3,
         pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=6, fitted_vectors=0, split_eob=2, skip_split_rate=4096,
         planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
@@ -146,7 +144,7 @@ THOROUGH = SpeedPreset(
 )  # fmt: skip
 EXHAUSTIVE = SpeedPreset(
     search=SearchEffort(
-        flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3, rdoq_limit=16,
+        flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3,
         smallest_level=1, coded_candidates=4, near_vectors=3,
         pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=6, fitted_vectors=0, split_eob=1, skip_split_rate=2048,
         planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,

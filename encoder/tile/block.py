@@ -66,6 +66,7 @@ DC_ROUND, AC_ROUND = 98, 110
 """Dead zone, in 1/256 of a quantizer step."""
 PLANE_LEVELS = 4096
 """Where in t.levels and t.eobs the chroma planes begin: luma has 4096 samples, each chroma plane 1024."""
+OTHER_UNIT = 64
 
 
 def quantizer_shift(tx_size):
@@ -80,6 +81,12 @@ def plane_tx_size(block_size, tx_size, plane):
     return min(max(max_tx_size(block_size) - 1, int64(0)), int64(TX_32X32))
 
 
+def other_levels(t, tx_size):
+    """Room for the levels of a luma transform block up to 32x32 beside those that are best so far: a part of t.levels that only
+    the coding of whole blocks uses."""
+    return plane_levels(t, 0, int64(OTHER_UNIT), tx_size)
+
+
 def plane_levels(t, plane, unit, tx_size):
     """The part of t.levels for the transform block of a plane that begins after `unit` 4x4 units in coding order."""
     at = unit * 16
@@ -89,7 +96,7 @@ def plane_levels(t, plane, unit, tx_size):
 
 
 def transform_and_quantize(k, t, plane, at, stride, tx_size, tx_type, levels):
-    """Residual of source and prediction (in t.rec) to levels; gives eob."""
+    """Residual of source and prediction (in t.rec) to levels; gives eob and rate as quantize_coefs."""
     n = int64(4) << tx_size
     k.residual(t.src, at, stride, t.rec, at, stride, t.residual, n, n)
     k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
@@ -97,13 +104,13 @@ def transform_and_quantize(k, t, plane, at, stride, tx_size, tx_type, levels):
 
 
 def quantize_coefs(k, t, plane, tx_size, tx_type, levels):
-    """t.coefs to levels; gives eob."""
+    """t.coefs to levels; gives eob and the rate of the levels (rdoq.optimize_levels)."""
     count, shift = coded_size(tx_size) ** 2, quantizer_shift(tx_size)
     scan = scan_at(tx_size, tx_type)
     eob = k.quantize(t.coefs, levels, t.scans, scan, count, t.dc_q, t.ac_q, shift, DC_ROUND, AC_ROUND)
-    if t.rdoq_limit and eob > 0:
-        return optimize_levels(t, plane, tx_size, tx_type, t.coefs, levels, eob)
-    return eob
+    if eob == 0:
+        return eob, int64(0)
+    return optimize_levels(t, plane, tx_size, tx_type, t.coefs, levels, eob)
 
 
 def add_residual(k, t, at, stride, tx_size, tx_type, levels, eob):
@@ -167,7 +174,7 @@ def _code_transform_block(k, t, plane, unit, x, y, tx_size, tx_type, quantize):
     if quantize > 0:
         levels = plane_levels(t, plane, unit, tx_size)
         if quantize == 1:
-            eob = transform_and_quantize(k, t, plane, at, stride, tx_size, tx_type, levels)
+            eob, _ = transform_and_quantize(k, t, plane, at, stride, tx_size, tx_type, levels)
         else:
             eob = draw_levels(t, levels, tx_size, tx_type, quantizer_shift(tx_size))
         add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)

@@ -241,30 +241,6 @@ def range_rate(t, at, level):
     return rate
 
 
-def coefs_rate(t, plane, tx_size, tx_type, levels, eob):
-    """Rate of what write_coefs would write, from t.rate, in 1/512 bit; signs cost one bit each."""
-    cls = tx_class(tx_type)
-    size = coded_size(tx_size)
-    size_log2 = msb(size)
-    scan = scan_at(tx_size, tx_type)
-    load_magnitudes(t, levels, size, reach(size, cls, eob))
-    rate = eob_rate(t, plane, tx_size, cls, eob)
-    for c in range(eob - 1, -1, -1):
-        pos = int64(t.scans[scan + c])
-        row, col = pos >> size_log2, pos & (size - 1)
-        base = int64(t.base_levels[row * LEVELS_STRIDE + col])
-        if c == eob - 1:
-            rate += t.rate[base_eob_cdf(plane, tx_size, eob_context(size, c)) + base - 1]
-        else:
-            rate += t.rate[base_cdf(plane, tx_size, base_context(t, tx_size, cls, row, col)) + base]
-        if base == 0:
-            continue
-        rate += 1 << RATE_BITS
-        if base > NUM_BASE_LEVELS:
-            rate += range_rate(t, range_cdf(plane, tx_size, range_context(t, cls, row, col)), abs(int64(levels[pos])))
-    return rate
-
-
 # Contexts between blocks ---------------------------------------------------------------------------------------------------
 
 

@@ -24,14 +24,14 @@ from encoder.spec import (
     NEWMV,
     NONE,
     SWITCHABLE,
-    TX_SET_DCTONLY,
 )
 from encoder.tile.block import (
     add_residual,
+    other_levels,
     plane_levels,
     plane_tx_size,
     quantize_coefs,
-    quantizer_shift,
+    transform_and_quantize,
 )
 from encoder.tile.blocks import block_4x4s, z_of
 from encoder.tile.choice import (
@@ -60,7 +60,7 @@ from encoder.tile.choice import (
     choice_row,
     copy_choice,
 )
-from encoder.tile.coefs import coded_size, coefs_rate, txb_skip_cdf
+from encoder.tile.coefs import txb_skip_cdf
 from encoder.tile.costs import NO_COST, rd_cost, satd_cost
 from encoder.tile.inter_modes import (
     inter_chroma_tx_type,
@@ -76,7 +76,7 @@ from encoder.tile.inter_modes import (
     txfm_split_cdf,
 )
 from encoder.tile.inter_predict import prepare_prediction, put_prediction
-from encoder.tile.intra_search import try_chroma, try_luma, visible_sse
+from encoder.tile.intra_search import levels_cost, try_chroma, try_luma, visible_sse
 from encoder.tile.modes import max_tx_size, skip_cdf, tx_set, tx_type_rate, tx_type_symbol
 from encoder.tile.motion_search import (
     HALF,
@@ -96,8 +96,6 @@ from encoder.tile.state import CHOICE_WORDS, MV_STACK_WORDS
 
 PAIR_STACK = 8 * MV_STACK_WORDS
 """The row of t.mv_stack for pairs of references; single ones have the row of their place in t.search_refs."""
-COEFFICIENT_ERROR_SHIFT = 6
-"""Up to 16x16, squared errors of coefficients are 64 times those of samples."""
 TYPICAL_CHROMA_CONTEXT = 8
 """all_zero context assumed for chroma, whose neighbours the search does not track."""
 
@@ -535,30 +533,22 @@ def _is_skip_mode(t, c, block_size):
 
 def _transform_plane(k, t, plane, x, y, tx_size, tx_type, zero_context):
     """Code the residual of a plane's transform block into t.rec; gives eob and rate."""
-    n = int64(4) << tx_size
     stride = t.stride[plane]
     at = t.origin[plane] + y * stride + x
     levels = plane_levels(t, plane, int64(0), tx_size)
-    k.residual(t.src, at, stride, t.rec, at, stride, t.residual, n, n)
-    k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
-    eob = quantize_coefs(k, t, int64(plane), tx_size, tx_type, levels)
-    zero_cdf = txb_skip_cdf(tx_size, int64(zero_context))
-    if eob == 0:
-        return eob, int64(t.rate[zero_cdf + 1])
+    eob, rate = transform_and_quantize(k, t, int64(plane), at, stride, tx_size, tx_type, levels)
     add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
-    return eob, int64(t.rate[zero_cdf]) + coefs_rate(t, plane, tx_size, tx_type, levels, eob)
+    return eob, rate + t.rate[txb_skip_cdf(tx_size, int64(zero_context)) + (1 if eob == 0 else 0)]
 
 
 def _transform_luma(k, t, x, y, tx_size, c):
     """Code the luma residual with the transform type that costs least; gives the type, eob and rate."""
-    chosen_set = tx_set(t, tx_size, 1)
-    if chosen_set == TX_SET_DCTONLY:
-        eob, rate = _transform_plane(k, t, 0, x, y, tx_size, int64(DCT_DCT), 0)
-        return int64(DCT_DCT), eob, rate
-    mode = t.choice[c + Y_MODE]
-    tx_type = int64(DCT_DCT)
+    tx_type, mode = int64(DCT_DCT), t.choice[c + Y_MODE]
     if t.inter_tx_types > 1 and tx_size <= 2:
-        tx_type = _best_inter_tx_type(k, t, x, y, tx_size, mode)
+        tx_type, eob, rate = _best_inter_tx_type(k, t, x, y, tx_size, mode)
+        at = t.origin[0] + y * t.stride[0] + x
+        add_residual(k, t, at, t.stride[0], tx_size, tx_type, plane_levels(t, 0, int64(0), tx_size), eob)
+        return tx_type, eob, rate + t.rate[txb_skip_cdf(tx_size, int64(0)) + (1 if eob == 0 else 0)]
     eob, rate = _transform_plane(k, t, 0, x, y, tx_size, tx_type, 0)
     if eob > 0:
         rate += tx_type_rate(t, tx_size, tx_type, mode, 1)
@@ -566,13 +556,15 @@ def _transform_luma(k, t, x, y, tx_size, c):
 
 
 def _best_inter_tx_type(k, t, x, y, tx_size, mode):
-    """The transform type of least cost, by errors between coefficients; DCT_DCT if that leaves nothing."""
+    """The transform type of least cost, by errors between coefficients; DCT_DCT if that leaves nothing.
+
+    Gives the type, its eob and the rate of its coefficients, with its levels in place.
+    """
     n = int64(4) << tx_size
     stride = t.stride[0]
     at = t.origin[0] + y * stride + x
-    levels = plane_levels(t, 0, int64(0), tx_size)
-    count = coded_size(tx_size) ** 2
-    best, best_type = int64(NO_COST), int64(DCT_DCT)
+    levels, other = plane_levels(t, 0, int64(0), tx_size), other_levels(t, tx_size)
+    best, best_type, best_eob, best_rate = int64(NO_COST), int64(DCT_DCT), int64(0), int64(0)
     k.residual(t.src, at, stride, t.rec, at, stride, t.residual, n, n)
     for attempt in range(t.inter_tx_types):
         tx_type = int64(attempt)
@@ -583,15 +575,15 @@ def _best_inter_tx_type(k, t, x, y, tx_size, mode):
         if tx_type_symbol(tx_set(t, tx_size, 1), tx_type, 1) < 0:
             continue
         k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
-        eob = quantize_coefs(k, t, int64(0), tx_size, tx_type, levels)
+        eob, rate = quantize_coefs(k, t, int64(0), tx_size, tx_type, other)
         if eob == 0:
             if attempt == 0:
-                return tx_type
+                return tx_type, eob, int64(0)
             continue
-        k.dequantize(levels, t.dequantized, count, t.dc_q, t.ac_q, quantizer_shift(tx_size))
-        error = k.coefficient_error(t.coefs, t.dequantized, count) >> COEFFICIENT_ERROR_SHIFT
-        rate = coefs_rate(t, 0, tx_size, tx_type, levels, eob) + tx_type_rate(t, tx_size, tx_type, mode, 1)
-        cost = rd_cost(t, error, rate)
+        rate += tx_type_rate(t, tx_size, tx_type, mode, 1)
+        cost = levels_cost(k, t, tx_size, other, rate)
         if cost < best:
-            best, best_type = cost, tx_type
-    return best_type
+            best, best_type, best_eob, best_rate = cost, tx_type, eob, rate
+            for i in range(len(levels)):
+                levels[i] = other[i]
+    return best_type, best_eob, best_rate

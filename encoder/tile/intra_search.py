@@ -31,6 +31,7 @@ from encoder.tile.block import (
     add_residual,
     load_cfl_ac,
     luma_end,
+    other_levels,
     plane_levels,
     plane_tx_size,
     predict_in_place,
@@ -51,7 +52,7 @@ from encoder.tile.choice import (
     UV_MODE,
     Y_MODE,
 )
-from encoder.tile.coefs import coded_size, coefs_rate, txb_skip_cdf
+from encoder.tile.coefs import coded_size, txb_skip_cdf
 from encoder.tile.costs import COST_BITS, NO_COST, rd_cost, satd_cost
 from encoder.tile.modes import (
     angle_delta_cdf,
@@ -241,10 +242,9 @@ def _code_luma(k, t, mi_row, mi_col, block_size, mode, delta, tx_size, filter_ty
             if step == size4 and tx_set(t, tx_size, 0) != TX_SET_DCTONLY:
                 tx_type, eob, coefs = _best_tx_type(k, t, at, stride, n, tx_size, mode, levels)
             else:
-                eob = transform_and_quantize(k, t, int64(0), at, stride, tx_size, tx_type, levels)
-                coefs = int64(0)
+                eob, coefs = transform_and_quantize(k, t, int64(0), at, stride, tx_size, tx_type, levels)
                 if eob > 0:
-                    coefs = coefs_rate(t, 0, tx_size, tx_type, levels, eob) + tx_type_rate(t, tx_size, tx_type, mode, 0)
+                    coefs += tx_type_rate(t, tx_size, tx_type, mode, 0)
             add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
             rate += coefs + t.rate[zero_cdf + (1 if eob == 0 else 0)]
             eobs += eob
@@ -269,7 +269,7 @@ def _best_tx_type(k, t, at, stride, n, tx_size, mode, levels):
     """
     implied = implied_tx_type(t, mode, tx_size)
     best, best_type, best_eob, best_rate = int64(NO_COST), implied, int64(0), int64(0)
-    count = coded_size(tx_size) ** 2
+    count, other = coded_size(tx_size) ** 2, other_levels(t, tx_size)
     eob, tx_type = int64(0), implied
     k.residual(t.src, at, stride, t.rec, at, stride, t.residual, n, n)
     for attempt in range(3):
@@ -280,21 +280,25 @@ def _best_tx_type(k, t, at, stride, n, tx_size, mode, levels):
         if attempt > 0:
             tx_type = int64(DCT_DCT if attempt == 1 else IDTX)
         k.forward_transform(t.residual, t.coefs, tx_size, tx_type)
-        eob = quantize_coefs(k, t, int64(0), tx_size, tx_type, levels)
+        eob, rate = quantize_coefs(k, t, int64(0), tx_size, tx_type, other)
         if eob == 0:
             return tx_type, eob, int64(0)
-        k.dequantize(levels, t.dequantized, count, t.dc_q, t.ac_q, quantizer_shift(tx_size))
-        error = k.coefficient_error(t.coefs, t.dequantized, count) >> COEFFICIENT_ERROR_SHIFT
-        rate = coefs_rate(t, 0, tx_size, tx_type, levels, eob) + tx_type_rate(t, tx_size, tx_type, mode, 0)
-        cost = rd_cost(t, error, rate)
+        rate += tx_type_rate(t, tx_size, tx_type, mode, 0)
+        cost = levels_cost(k, t, tx_size, other, rate)
         if cost < best:
             best, best_type, best_eob, best_rate = cost, tx_type, eob, rate
+            for i in range(count):
+                levels[i] = other[i]
         if eob == 1:
             break
-    if tx_type != best_type:
-        k.forward_transform(t.residual, t.coefs, tx_size, best_type)
-        quantize_coefs(k, t, int64(0), tx_size, best_type, levels)
     return best_type, best_eob, best_rate
+
+
+def levels_cost(k, t, tx_size, levels, rate):
+    """Cost of a transform block up to 16x16 by the error of its levels beside t.coefs, which takes no inverse transform."""
+    count = coded_size(tx_size) ** 2
+    k.dequantize(levels, t.dequantized, count, t.dc_q, t.ac_q, quantizer_shift(tx_size))
+    return rd_cost(t, k.coefficient_error(t.coefs, t.dequantized, count) >> COEFFICIENT_ERROR_SHIFT, rate)
 
 
 def visible_sse(k, t, plane, x, y, n):
@@ -431,10 +435,10 @@ def _code_chroma(k, t, mi_row, mi_col, block_size):
         else:
             predict_in_place(k, t, plane, x, y, n, mode, delta, have_above, have_left, filter_type)
         levels = plane_levels(t, plane, 0, tx_size)
-        eob = transform_and_quantize(k, t, int64(plane), at, stride, tx_size, tx_type, levels)
+        eob, coefs = transform_and_quantize(k, t, int64(plane), at, stride, tx_size, tx_type, levels)
         if eob > 0:
             add_residual(k, t, at, stride, tx_size, tx_type, levels, eob)
-            rate += int64(t.rate[zero_cdf]) + coefs_rate(t, plane, tx_size, tx_type, levels, eob)
+            rate += int64(t.rate[zero_cdf]) + coefs
             t.choice[c + HAS_COEFS] = 1
         else:
             rate += t.rate[zero_cdf + 1]

@@ -40,13 +40,12 @@ SIGN_RATE = 1 << RATE_BITS
 
 
 def optimize_levels(t, plane, tx_size, tx_type, coefs, levels, eob):
-    """Lower levels of a transform block where that costs less; gives the new eob, 0 where none is worth its bits.
+    """Lower levels of a transform block where that costs less; gives the new eob, 0 where none is worth its bits, and the rate of
+    what write_coefs then writes, from t.rate, in 1/512 bit; signs cost one bit each.
 
-    levels, with eob > 0, were quantized from coefs. A block whose eob is beyond t.rdoq_limit / 16 of its area stays as it is.
+    levels, with eob > 0, were quantized from coefs.
     """
     size = coded_size(tx_size)
-    if 16 * eob > t.rdoq_limit * size * size:
-        return eob
     cls, size_log2, scan = tx_class(tx_type), msb(size), scan_at(tx_size, tx_type)
     load_magnitudes(t, levels, size, reach(size, cls, eob))
     rates, scans, base_levels, magnitudes = t.rate, t.scans, t.base_levels, t.magnitudes
@@ -107,10 +106,10 @@ def optimize_levels(t, plane, tx_size, tx_type, coefs, levels, eob):
     zero_at = txb_skip_cdf(tx_size, int64(CHROMA_ZERO_CONTEXT if plane > 0 else ZERO_CONTEXT))
     coded_rate = rate + rates[zero_at] - rates[zero_at + 1]
     if _cost(dropped - error, -coded_rate, error_shift, rd_lambda) > 0:
-        return end
+        return end, rate
     for c in range(end):
         levels[int64(scans[scan + c])] = 0
-    return int64(0)
+    return int64(0), int64(0)
 
 
 def _context_neighbours(cls):

@@ -94,7 +94,6 @@ class Tile(Record):
         "source_mv": i16s, "source_rows": i64, "source_cols": i64,
         # how to decide
         **dict.fromkeys(("rd_lambda", "satd_lambda", "flat_divisor", "busy_factor", "good_shift", "close_shift"), i64),
-        **dict.fromkeys(("rdoq_limit",), i64),
         **dict.fromkeys(("smallest_level", "coded_candidates", "near_vectors", "pairs", "pair_modes"), i64),
         **dict.fromkeys(("inter_tx_types", "intra_shift", "fitted_vectors", "split_eob", "skip_split_rate"), i64),
         **dict.fromkeys(("planned", "plan_rate", "hopeless", "enough_shift", "rates_interval"), i64),
