@@ -33,7 +33,10 @@ from numba.core.caching import FunctionCache
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.lowering import Lower
 from numba.core.runtime import _nrt_python, rtsys
+from numba.core.typed_passes import BaseNativeLowering, NativeLowering
+from numba.core.typing import Signature, signature
 from numba.core.untyped_passes import IRProcessing
 
 from encoder import probe
@@ -227,20 +230,57 @@ def _find_runtime() -> None:
         llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
 
 
-def _compiler_with(keep: type[FunctionPass]) -> type[CompilerBase]:
-    """Numba's compiler, with a pass that says into which library it lowers."""
+class _PlainLower(Lower):
+    """Plain code counts no index from the end. That a negative one means that need not be asked at every access, which takes an
+    eighth to a sixth of the time of an encode: indices are lowered as unsigned ones."""
+
+    def lower_getitem(self, resty: Any, expr: Any, value: Any, index: Any, signature: Signature) -> Any:
+        """array[index]"""
+        return super().lower_getitem(resty, expr, value, index, _with_unsigned_index(signature))
+
+    def lower_setitem(self, target_var: Any, index_var: Any, value_var: Any, signature: Signature) -> Any:
+        """array[index] = value"""
+        return super().lower_setitem(target_var, index_var, value_var, _with_unsigned_index(signature))
+
+
+def _with_unsigned_index(called: Signature) -> Signature:
+    target, index, *value = called.args
+    if not isinstance(target, types.Array) or not isinstance(index, types.Integer):
+        return called
+    return signature(called.return_type, target, types.uintp, *value)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _PlainLowering(BaseNativeLowering):
+    """Numba's lowering, by _PlainLower."""
+
+    _name = "plain_lowering"
+
+    @property
+    def lowering_class(self) -> type[Lower]:
+        """What lowers a function."""
+        return _PlainLower
+
+
+@cache
+def _compiler(keep: type[FunctionPass], plain: bool) -> type[CompilerBase]:
+    """Numba's compiler, with a pass that says into which library it lowers. plain: the code is the package's own."""
 
     class Compiler(CompilerBase):
         def define_pipelines(self) -> list[Any]:
             pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
             pipeline.add_pass_after(keep, IRProcessing)
+            if plain:
+                pipeline.passes = [_plainly(each) for each in pipeline.passes]
             pipeline.finalize()
             return [pipeline]
 
     return Compiler
 
 
-_PartCompiler, _EntryCompiler = _compiler_with(_KeepAsPart), _compiler_with(_KeepAsEntry)
+def _plainly(described: tuple[type, str]) -> tuple[type, str]:
+    """A pass of a pipeline with its description; our lowering in place of numba's."""
+    return (_PlainLowering, described[1]) if described[0] is NativeLowering else described
 
 
 _twins: dict[str, dict[str, Any]] = {}
@@ -262,7 +302,8 @@ def _twin(module: ModuleType) -> dict[str, Any]:
 
 def _part(function: FunctionType) -> Any:
     """An njit function for compiled callers. It is compiled once for all ints: numba would do so again for each constant."""
-    part = njit(pipeline_class=_PartCompiler, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+    compiler = _compiler(_KeepAsPart, is_plain(function.__module__))
+    part = njit(pipeline_class=compiler, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
     template_for = part.get_call_template
     part.get_call_template = lambda args, kws: template_for(tuple(types.unliteral(a) for a in args), kws)
     return part
@@ -283,9 +324,8 @@ def compiled(module: ModuleType, name: str, cached: bool = True) -> Any:
     if cached:
         numba.config.CACHE_DIR = str(_cache_folder(module.__name__))
     names: dict[str, Any] = {}
-    function = njit(pipeline_class=_EntryCompiler, no_cfunc_wrapper=True, **OPTIONS)(
-        _copy(getattr(module, name), names)
-    )
+    compiler = _compiler(_KeepAsEntry, is_plain(module.__name__))
+    function = njit(pipeline_class=compiler, no_cfunc_wrapper=True, **OPTIONS)(_copy(getattr(module, name), names))
     if cached:
         function._cache = _EntryCache(function.py_func)
     compile_now = function._compiler.compile

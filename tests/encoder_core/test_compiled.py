@@ -1,7 +1,10 @@
 """Plain code in two worlds: records by pointer, parts and entry points, the cache's key."""
 
 import importlib.util
+import itertools
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import ClassVar
@@ -100,6 +103,58 @@ def test_a_part_is_compiled_once_for_all_constants(tmp_path: Path) -> None:
     watch = compiled.CompileWatch(heard.append)
     assert compiled.compiled(load(path), "many", cached=False)(np.int64(1)) == 7
     assert heard.count("add") == 1 and watch.seconds > 0
+
+
+ELEMENT = """
+import sys, types
+import numpy as np
+from encoder import compiled
+
+module = sys.modules[sys.argv[1]] = types.ModuleType(sys.argv[1])
+exec("def element(a, i): return a[i]", module.__dict__)
+try:
+    print(compiled.compiled(module, "element", cached=False)(np.arange(4), int(sys.argv[2])))
+except IndexError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "index", "said"),
+    [
+        ("encoder.tile.planted", -1, "index is out of bounds"),
+        ("encoder.tile.planted", 4, "index is out of bounds"),
+        ("encoder.tile.planted", 3, "3"),
+        ("of_a_user", -1, "3"),
+    ],
+)
+def test_only_code_of_users_counts_from_the_end(
+    module: str, index: int, said: str, process_environment: dict[str, str]
+) -> None:
+    words = [sys.executable, "-c", ELEMENT, module, str(index)]
+    environment = process_environment | {"NUMBA_BOUNDSCHECK": "1"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_no_index_leaves_its_array(
+    make_clip: Callable[..., Path], tmp_path: Path, process_environment: dict[str, str]
+) -> None:
+    """A build of its own, in which numba checks every access: an index below 0 would read somewhere else."""
+    checked = {"NUMBA_BOUNDSCHECK": "1", "ENCODER_CACHE_DIR": str(tmp_path / "checked")}
+    clip, output = str(make_clip(300, 150, 18)), str(tmp_path / "out.ivf")
+    runs = [["--stress", str(seed), "--kernels", "numba"] for seed in range(20)]
+    for kernels, speed, quantizer in itertools.product(("simd", "numba"), (10, 8, 6, 4, 0), (10, 100, 240)):
+        options = {"kernels": kernels, "speed": speed, "quantizer": quantizer, "tile-cols-log2": quantizer % 3}
+        runs.append([clip, *(word for name, value in options.items() for word in (f"--{name}", str(value)))])
+    for run in runs:
+        words = [sys.executable, "-m", "encoder", *run, "-o", output, "-y"]
+        done = subprocess.run(words, env=process_environment | checked, capture_output=True, text=True)
+        assert done.returncode == 0, (run, done.stderr)
+    walks = list((tmp_path / "checked").glob("tile.walk*/*/*encode_tile*.nbc"))
+    assert walks and all(b"index is out of bounds" in path.read_bytes() for path in walks)
 
 
 def test_the_key_of_the_cache_follows_every_source_that_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:

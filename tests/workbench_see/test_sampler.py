@@ -50,7 +50,8 @@ def outer(a, rounds):
     return total + wave(a)
 """
 HOT_LINE, INLINED_LINE = (
-    next(at for at, line in enumerate(COMPILED.splitlines(), 1) if mark in line) for mark in ("the hot line", "the inlined line")
+    next(at for at, line in enumerate(COMPILED.splitlines(), 1) if mark in line)
+    for mark in ("the hot line", "the inlined line")
 )
 RUN = """
 import time
