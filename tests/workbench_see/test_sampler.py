@@ -24,9 +24,7 @@ from numba import njit
 
 @njit
 def inner(x):
-    for _ in range(30):
-        x = x * 0.9 + 0.5  # the inlined line
-    return x
+    return 1.0 / (1.0 + 1.0 / (1.0 + 1.0 / (1.0 + 1.0 / (1.0 + x))))  # the inlined line
 
 @njit
 def middle(a):
