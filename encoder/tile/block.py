@@ -67,6 +67,7 @@ DC_ROUND, AC_ROUND = 98, 110
 PLANE_LEVELS = 4096
 """Where in t.levels and t.eobs the chroma planes begin: luma has 4096 samples, each chroma plane 1024."""
 OTHER_UNIT = 64
+"""Where other_levels begins, in 4x4 units: behind the largest transform block that a search codes."""
 
 
 def quantizer_shift(tx_size):
