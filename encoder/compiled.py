@@ -177,6 +177,14 @@ class _KeepAsPart(FunctionPass):
 class _EntryLibrary(JITCodeLibrary):
     """Machine code that is called, not inlined: the cache need not keep IR of it, whose reading takes longer than loading it."""
 
+    def _optimize_final_module(self) -> None:
+        """What was linked in is this library's alone: LLVM may inline the last call of a function, and drop
+        results that never vary, such as the status of one that does not raise."""
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == llvm.Linkage.linkonce_odr:
+                function.linkage = llvm.Linkage.internal
+        super()._optimize_final_module()
+
     def serialize_using_object_code(self) -> tuple[str, str, tuple[bytes, bytes]]:
         """Numba's form: name, kind, and the object with bitcode, here of nothing but names."""
         self._ensure_finalized()
