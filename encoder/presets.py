@@ -3,18 +3,19 @@
 BD-rate on Y-PSNR against rav1e -s 10, of two real clips (a cartoon 1280x720, a street 768x576), 60 frames, quantizers 80, 120, 160,
 200, by the commands in the README; there the times are, too, for they belong to a run.
 
-9, 10   FASTEST      -30.8 %: the partition of inter frames is planned, not searched: a block is coded once; so is that of key
-                     frames where every frame is one, two to three times as fast for 15 to 19 % more bits
-7, 8    FAST         -42.0 %: the partition is searched, one candidate of a block is coded, one pair of references tried, vectors
-                     fitted, the regular filter only
-6       MEDIUM       -44.2 %: two coded candidates with a second NEARMV, more splits, four references, filters by block, restoration
-                     of luma. All pairs with more of their modes add 0.5 % for a fifth more time, vectors searched for every
-                     reference 0.6 % for a quarter
-4, 5    THOROUGH     -46.9 %: vectors searched for every reference, all pairs, earlier splits, three candidates, five transform
-                     types, restoration of chroma
+9, 10   FASTEST      -32.3 %: the partition of inter frames is planned, not searched: a block is coded once; so is that of key
+                     frames where every frame is one, about twice as fast for 14 to 16 % more bits
+7, 8    FAST         -43.9 %: the partition is searched, one candidate of a block is coded, one pair of references tried, vectors
+                     fitted, the regular filter only; base frames are searched as MEDIUM does
+6       MEDIUM       -45.9 %: two coded candidates with a second NEARMV, more splits, four references and all pairs of them,
+                     filters by block; base frames are searched as THOROUGH does
+4, 5    THOROUGH     -46.9 %: vectors searched for every reference, earlier splits, three candidates, five transform types, all
+                     planes of all frames restored
 0 to 3  EXHAUSTIVE   deblocking levels of base frames searched, self guided restoration in units of three sizes, four candidates
 
-Intra prediction tried early buys most for its time: intra_shift 4 instead of 2 gave FAST 1.4 %.
+What bought most for its time, BD-rate of the cartoon and of the street: luma of base frames restored -3.5 and -0.8 % for 2 % more
+time (FASTEST), where the other layers bring nothing; intra prediction tried at intra_shift 6 instead of 5 -1.3 and -0.1 % for 6 %
+(MEDIUM); base frames searched by the next preset -1.0 and -1.2 % for 6 % (FAST), -1.8 and -1.2 % for 17 % (MEDIUM).
 """
 
 from dataclasses import dataclass
@@ -79,6 +80,7 @@ class SpeedPreset:
     """What a speed uses.
 
     search                the search in the tiles
+    base_search           that of frames of layer 0, which take most of the bits and a small part of the time
     references            how many references of a frame are searched, at most
     cdef                  "fastest", "fast", "medium" or "thorough": the search of CDEF strengths (cdef_search)
     temporal_reach        base frames are cleaned, before they are coded, along the motion of so many pictures on each side
@@ -91,6 +93,7 @@ class SpeedPreset:
     """
 
     search: SearchEffort
+    base_search: SearchEffort
     references: int
     cdef: str
     temporal_reach: int
@@ -102,53 +105,59 @@ class SpeedPreset:
     deblock_search: bool
 
 
+_FASTEST_SEARCH = SearchEffort(
+    flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5,
+    smallest_level=1, coded_candidates=1, near_vectors=1,
+    pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=7, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
+    planned=1, plan_rate=4096, hopeless=6, enough_shift=8, rates_interval=16,
+)  # fmt: skip
+_FAST_SEARCH = SearchEffort(
+    flat_divisor=4, busy_factor=2, good_shift=3, close_shift=5,
+    smallest_level=1, coded_candidates=1, near_vectors=1,
+    pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=6, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
+    planned=0, plan_rate=0, hopeless=6, enough_shift=0, rates_interval=16,
+)  # fmt: skip
+_MEDIUM_SEARCH = SearchEffort(
+    flat_divisor=8, busy_factor=2, good_shift=4, close_shift=4,
+    smallest_level=1, coded_candidates=2, near_vectors=2,
+    pairs=2, pair_modes=5, inter_tx_types=2, intra_shift=6, fitted_vectors=1, split_eob=6, skip_split_rate=6144,
+    planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
+)  # fmt: skip
+_THOROUGH_SEARCH = SearchEffort(
+    flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3,
+    smallest_level=1, coded_candidates=3, near_vectors=3,
+    pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=6, fitted_vectors=0, split_eob=2, skip_split_rate=4096,
+    planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
+)  # fmt: skip
+_EXHAUSTIVE_SEARCH = SearchEffort(
+    flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3,
+    smallest_level=1, coded_candidates=4, near_vectors=3,
+    pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=6, fitted_vectors=0, split_eob=1, skip_split_rate=2048,
+    planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
+)  # fmt: skip
+
 FASTEST = SpeedPreset(
-    search=SearchEffort(
-        flat_divisor=4, busy_factor=2, good_shift=4, close_shift=5,
-        smallest_level=1, coded_candidates=1, near_vectors=1,
-        pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=7, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
-        planned=1, plan_rate=4096, hopeless=6, enough_shift=8, rates_interval=16,
-    ),
+    search=_FASTEST_SEARCH, base_search=_FASTEST_SEARCH,
     references=2, cdef="fastest", temporal_reach=2, switchable_filter=False, use_ref_frame_mvs=False,
-    high_precision_below=0, restoration="fast", restored_layers=0, deblock_search=False,
+    high_precision_below=0, restoration="fast", restored_layers=1, deblock_search=False,
 )  # fmt: skip
 FAST = SpeedPreset(
-    search=SearchEffort(
-        flat_divisor=4, busy_factor=2, good_shift=3, close_shift=5,
-        smallest_level=1, coded_candidates=1, near_vectors=1,
-        pairs=1, pair_modes=2, inter_tx_types=1, intra_shift=5, fitted_vectors=1, split_eob=12, skip_split_rate=8192,
-        planned=0, plan_rate=0, hopeless=6, enough_shift=0, rates_interval=16,
-    ),
+    search=_FAST_SEARCH, base_search=_MEDIUM_SEARCH,
     references=2, cdef="fast", temporal_reach=3, switchable_filter=False, use_ref_frame_mvs=True,
-    high_precision_below=0, restoration="fast", restored_layers=0, deblock_search=False,
+    high_precision_below=0, restoration="fast", restored_layers=1, deblock_search=False,
 )  # fmt: skip
 MEDIUM = SpeedPreset(
-    search=SearchEffort(
-        flat_divisor=8, busy_factor=2, good_shift=4, close_shift=4,
-        smallest_level=1, coded_candidates=2, near_vectors=2,
-        pairs=1, pair_modes=2, inter_tx_types=2, intra_shift=5, fitted_vectors=1, split_eob=6, skip_split_rate=6144,
-        planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
-    ),
+    search=_MEDIUM_SEARCH, base_search=_THOROUGH_SEARCH,
     references=4, cdef="medium", temporal_reach=3, switchable_filter=True, use_ref_frame_mvs=True,
-    high_precision_below=100, restoration="fast", restored_layers=5, deblock_search=False,
+    high_precision_below=100, restoration="fast", restored_layers=1, deblock_search=False,
 )  # fmt: skip
 THOROUGH = SpeedPreset(
-    search=SearchEffort(
-        flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3,
-        smallest_level=1, coded_candidates=3, near_vectors=3,
-        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=6, fitted_vectors=0, split_eob=2, skip_split_rate=4096,
-        planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
-    ),
+    search=_THOROUGH_SEARCH, base_search=_THOROUGH_SEARCH,
     references=4, cdef="thorough", temporal_reach=3, switchable_filter=True, use_ref_frame_mvs=True,
     high_precision_below=128, restoration="medium", restored_layers=5, deblock_search=False,
 )  # fmt: skip
 EXHAUSTIVE = SpeedPreset(
-    search=SearchEffort(
-        flat_divisor=16, busy_factor=1, good_shift=8, close_shift=3,
-        smallest_level=1, coded_candidates=4, near_vectors=3,
-        pairs=2, pair_modes=5, inter_tx_types=5, intra_shift=6, fitted_vectors=0, split_eob=1, skip_split_rate=2048,
-        planned=0, plan_rate=0, hopeless=0, enough_shift=0, rates_interval=4,
-    ),
+    search=_EXHAUSTIVE_SEARCH, base_search=_EXHAUSTIVE_SEARCH,
     references=4, cdef="thorough", temporal_reach=3, switchable_filter=True, use_ref_frame_mvs=True,
     high_precision_below=128, restoration="thorough", restored_layers=5, deblock_search=True,
 )  # fmt: skip

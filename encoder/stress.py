@@ -155,6 +155,7 @@ def draw_choices(dice: random.Random) -> FrameChoices:
         loop_filter_sharpness=dice.randint(0, 7),
         cdef=cdef,
         preset=FAST,
+        search=FAST.search,
         rd_lambda=0,
         satd_lambda=0,
         tx_mode_select=dice.random() < 0.8,

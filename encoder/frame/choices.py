@@ -19,7 +19,7 @@ from encoder.frame.filter_levels import (
 from encoder.frame.gop import FramePlan
 from encoder.frame.restoration_search import RestorationEffort
 from encoder.intmath import clip3
-from encoder.presets import SpeedPreset, speed_preset
+from encoder.presets import SearchEffort, SpeedPreset, speed_preset
 from encoder.spec import EIGHTTAP, KEY_FRAME, SWITCHABLE
 
 RD_LAMBDA_NUMERATOR, SATD_LAMBDA_NUMERATOR = 30, 1400
@@ -35,6 +35,7 @@ class FrameChoices:
     cdef_effort    how to search the sets; None: as they stand in cdef
     restoration_effort  how to search loop restoration; None: there is none
     draw_restoration    fills the units of a RestorationView instead of a search (stress mode)
+    search         how thoroughly its tiles are searched
     planned        the partition is planned, not searched
     temporal_filter clean the source first, along the motion
     deblock_search  search the levels, from loop_filter_level on
@@ -45,6 +46,7 @@ class FrameChoices:
     loop_filter_level: tuple[int, int, int, int]
     cdef: tuple[CdefStrengths, ...]
     preset: SpeedPreset
+    search: SearchEffort
     rd_lambda: int
     satd_lambda: int
     planned: bool = False
@@ -66,7 +68,7 @@ class FrameChoices:
 
     def search_words(self) -> dict[str, int]:
         """The words for the tile that say how to search."""
-        return {**asdict(self.preset.search), "planned": int(self.planned)}
+        return {**asdict(self.search), "planned": int(self.planned)}
 
 
 LAYER_Q = (0, 32, 52, 64, 74)
@@ -90,7 +92,9 @@ RESTORATION_EFFORTS = {
 def choose(config: EncoderConfig, plan: FramePlan, steepness: int = FULL) -> FrameChoices:
     """What goes with a planned frame; steepness: of the quantizers from layer to layer (cascade.Cascade)."""
     preset = speed_preset(config.speed)
-    is_key = plan.frame_type == KEY_FRAME
+    is_key, only_keys = plan.frame_type == KEY_FRAME, config.keyint == 1
+    # A base is worth a search, and a key frame that others refer to; where every frame is one, it is worth its own bits.
+    search = preset.base_search if plan.layer == 0 and not only_keys else preset.search
     q = clip3(1, 255, config.quantizer + _offset(config, plan) * steepness // FULL)
     step = ac_q(q)
     return FrameChoices(
@@ -98,10 +102,10 @@ def choose(config: EncoderConfig, plan: FramePlan, steepness: int = FULL) -> Fra
         loop_filter_level=loop_filter_levels(q),
         cdef=(cdef_strengths(q),),
         preset=preset,
+        search=search,
         rd_lambda=RD_LAMBDA_NUMERATOR * step**2,
         satd_lambda=SATD_LAMBDA_NUMERATOR * step,
-        # A key frame that others refer to is worth a search; where every frame is one, it is worth its own bits.
-        planned=bool(preset.search.planned) and (not is_key or config.keyint == 1),
+        planned=bool(search.planned) and (not is_key or only_keys),
         cdef_effort=CDEF_EFFORTS[preset.cdef],
         restoration_effort=RESTORATION_EFFORTS[preset.restoration] if plan.layer < preset.restored_layers else None,
         deblock_search=preset.deblock_search and plan.layer == 0,
@@ -109,7 +113,7 @@ def choose(config: EncoderConfig, plan: FramePlan, steepness: int = FULL) -> Fra
         interpolation_filter=SWITCHABLE if preset.switchable_filter and not is_key else EIGHTTAP,
         use_ref_frame_mvs=preset.use_ref_frame_mvs,
         allow_high_precision_mv=not is_key and q < preset.high_precision_below,
-        temporal_filter=preset.temporal_reach > 0 and plan.layer == 0 and not config.low_latency and config.keyint != 1,
+        temporal_filter=preset.temporal_reach > 0 and plan.layer == 0 and not config.low_latency and not only_keys,
     )
 
 
