@@ -105,6 +105,19 @@ def test_a_part_is_compiled_once_for_all_constants(tmp_path: Path) -> None:
     assert heard.count("add") == 1 and watch.seconds > 0
 
 
+def test_the_only_call_of_a_part_is_inlined_however_long_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "plain_once.py"
+    body = "".join(f"    a[{i}] = (a[{i + 1}] ^ x) * 7 + (a[{i + 2}] >> 1)\n" for i in range(60))
+    path.write_text(
+        f"def lengthy(a, x):\n{body}    return 0\n\ndef every(a):\n    for x in a:\n        lengthy(a, x)\n"
+    )
+    entry = compiled.compiled(load(path), "every", cached=False)
+    entry(np.zeros(62, np.int64))
+    (overload,) = entry.overloads.values()
+    defined = [each.name for each in overload.library._final_module.functions if not each.is_declaration]
+    assert any("every" in name for name in defined) and not any("lengthy" in name for name in defined)
+
+
 ELEMENT = """
 import sys, types
 import numpy as np
