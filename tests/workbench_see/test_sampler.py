@@ -318,6 +318,23 @@ for n in range(150):
     assert seen  # named where one was seen alive, else nameless
 
 
+def test_functions_that_were_frozen_have_their_names(tmp_path: Path) -> None:
+    """Two hundred functions of 2 ms each: the sampler sees few of them running."""
+    program = """
+import gc, time
+own = {"time": time}
+for n in range(200):
+    exec(f"def made_{n:04}():\\n    ends = time.thread_time() + 0.002\\n    while time.thread_time() < ends: pass", own)
+gc.freeze()
+for n in range(200):
+    own[f"made_{n:04}"]()
+"""
+    record = watch(tmp_path, program)
+    seen = {name for stack in record.data["folded"] for name in re.findall(r"made_\d+", stack)}
+    assert len(seen) > 50
+    assert not share(record, "[unknown]"), record.data["folded"]
+
+
 def test_memory_is_bounded_and_all_of_a_long_run_counts_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reservoir of 128 records stands for a run of ten minutes."""
     monkeypatch.setattr(handler, "SLOTS", 128)

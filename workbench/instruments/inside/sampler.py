@@ -367,7 +367,12 @@ class Sampler:
 
     def _keep_functions(self) -> None:
         """Keep the code of all functions that there are: what has been done before the first sample costs none of them."""
+        frozen = gc.get_freeze_count() > 0
+        if frozen:
+            gc.unfreeze()  # what is frozen is not listed
         self._keep(each.__code__ for each in gc.get_objects() if type(each) is FunctionType)
+        if frozen:
+            gc.freeze()
 
     def _keep(self, alive: Iterable[CodeType]) -> None:
         """Keep these code objects alive, and with them those that are defined in them."""
