@@ -18,9 +18,10 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
@@ -179,10 +180,13 @@ class _EntryLibrary(JITCodeLibrary):
 
     def _optimize_final_module(self) -> None:
         """What was linked in is this library's alone: LLVM may inline the last call of a function, and drop
-        results that never vary, such as the status of one that does not raise."""
-        for function in self._final_module.functions:
-            if not function.is_declaration and function.linkage == llvm.Linkage.linkonce_odr:
-                function.linkage = llvm.Linkage.internal
+        results that never vary, such as the status of one that does not raise, and the environments, which parts do not have."""
+        named = [each for each in _variables_and_functions(self._final_module) if not each.is_declaration]
+        own = {each.name.removeprefix("_ZN") for each in named if each.linkage == llvm.Linkage.external}
+        for each in named:
+            linked_in = each.linkage in (llvm.Linkage.linkonce_odr, llvm.Linkage.common)
+            if linked_in and each.name.removeprefix(_ENVIRONMENT) not in own:
+                each.linkage = llvm.Linkage.internal
         super()._optimize_final_module()
 
     def serialize_using_object_code(self) -> tuple[str, str, tuple[bytes, bytes]]:
@@ -191,11 +195,21 @@ class _EntryLibrary(JITCodeLibrary):
         return self.name, "object", (self._get_compiled_object(), _names_alone(self._final_module).as_bitcode())
 
 
+_ENVIRONMENT = "_ZN08NumbaEnv"
+"""What the name of a function's environment has in place of its own _ZN."""
+
+
+def _variables_and_functions(module: Any) -> Iterator[Any]:
+    return chain(module.global_variables, module.functions)
+
+
 def _names_alone(module: Any) -> Any:
-    """An LLVM module with the names that a module defines, from which numba learns what the machine code has. They are internal: a
+    """An LLVM module with the names that a module offers, from which numba learns what the machine code has. They are internal: a
     caller that links it (a kernel of the user's) still finds the functions themselves."""
-    named = [each for kind in (module.functions, module.global_variables) for each in kind if not each.is_declaration]
-    return llvm.parse_assembly("\n".join(f'@"{each.name}" = internal global i8 0' for each in named))
+    hidden = (llvm.Linkage.internal, llvm.Linkage.private)
+    named = _variables_and_functions(module)
+    names = [each.name for each in named if not each.is_declaration and each.linkage not in hidden]
+    return llvm.parse_assembly("\n".join(f'@"{name}" = internal global i8 0' for name in names))
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)

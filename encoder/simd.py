@@ -998,12 +998,20 @@ class Staged:
     def __init__(self, function: Callable[..., Any]):
         self.function = function
         self.__doc__, self.__name__ = function.__doc__, function.__name__
-        template = _template(function, self)
-        infer_global(self, types.Function(template))
         lower_builtin(self, types.VarArg(types.Any))(_lowering(function))
+
+    @cached_property
+    def numba_type(self) -> types.Function:
+        """What numba takes it for; made only where something is compiled, for it takes as long as loading a kernel."""
+        return types.Function(_template(self.function, self))
 
     def __call__(self, *arguments: Any) -> Any:
         return self.function(*arguments)
+
+
+@typeof_impl.register(Staged)
+def _typeof_staged(function: Staged, _context: Any) -> types.Function:
+    return function.numba_type
 
 
 def staged(function: Callable[..., Any]) -> Staged:

@@ -118,6 +118,20 @@ def test_the_only_call_of_a_part_is_inlined_however_long_it_is(tmp_path: Path) -
     assert any("every" in name for name in defined) and not any("lengthy" in name for name in defined)
 
 
+def test_the_cache_keeps_no_names_but_those_of_the_entry_point(tmp_path: Path) -> None:
+    path = tmp_path / "plain_names.py"
+    path.write_text(
+        "def part(n):\n    return n * 3 + 1\n\n"
+        "def whole(n):\n    total = 0\n    for i in range(n):\n        total += part(i) ^ part(n)\n    return total\n"
+    )
+    entry = compiled.compiled(load(path), "whole", cached=False)
+    assert entry(3) == load(path).whole(3)
+    (overload,) = entry.overloads.values()
+    kept = [each.name for each in compiled._names_alone(overload.library._final_module).global_variables]
+    assert len(kept) == 3, kept  # itself, what Python calls, its environment
+    assert all("whole" in name for name in kept)
+
+
 ELEMENT = """
 import sys, types
 import numpy as np
