@@ -58,7 +58,7 @@ def test_a_kernel_that_works_twice_is_the_one_that_has_colour(tmp_path: Path) ->
     # The user's kernel itself, which calls it twice, stands on one side alone and has colour where samples have met it.
     coloured = {parse_frame(box.frame).function for box in slower.coloured}
     assert {name for name in coloured if not name.endswith("slow_py.satd")} == {"set_numba.satd"}
-    assert all(box.own.verdict == 1 for box in slower.coloured)
+    assert all(box.own.verdict == 1 for box in slower.coloured), [(box.frame, box.own) for box in slower.coloured]
     differing = {parse_frame(each.frame).function: each.own for each in slower.functions if each.own.verdict}
     satd = differing["set_numba.satd"]
     print(f"satd: {satd.before * 1e3:.2f} -> {satd.after * 1e3:.2f} ms a frame, {satd.ratio:.2f}x")

@@ -124,6 +124,19 @@ def test_a_library_function_leads_to_its_caller() -> None:
     assert library.unwinder.caller(Registers(1, 1000, 7), False, stack.get) is None  # no function lies there
 
 
+def test_a_function_has_its_caller_from_its_first_instruction_to_its_last(loaded: CompiledObject) -> None:
+    """At `ret` the frame pointer is the caller's again, though the tables still say where it was saved."""
+    text = loaded.elf.section(".ltext")
+    assert text is not None
+    function = addresses(loaded)
+    code = loaded.elf.content(".ltext")[function.start - text.address : function.stop - text.address]
+    push, ret = code.index(b"\x55"), code.index(b"\x5d\xc3") + 1  # push rbp; pop rbp, ret
+    assert push == 0
+    stack = {1000: 0x1234}
+    for pc in (function[push], function[ret]):
+        assert loaded.unwinder.caller(Registers(pc, 1000, 7), False, stack.get) == Registers(0x1234, 1008, 7)
+
+
 def test_a_file_that_is_gone_has_a_name_and_no_functions() -> None:
     library = Library("/nonexistent/libgone.so (deleted)")
     assert library.symbol(5) == "" and library.unwinder is None and library.address_of(5) is None

@@ -102,7 +102,8 @@ class Unwinder:
             return None
         base = (at.sp if rules.register == _SP else at.bp) + rules.offset
         pc = read(base + rules.return_address)
-        bp = at.bp if rules.bp is None else read(base + rules.bp)
+        # What was saved below the stack pointer has been taken back already: compilers' tables do not tell of the last `pop`.
+        bp = at.bp if rules.bp is None or base + rules.bp < at.sp else read(base + rules.bp)
         return None if pc is None or bp is None else Registers(pc, base, bp)
 
     def _listed(self) -> Iterator[tuple[int, int]]:
