@@ -147,7 +147,8 @@ def _unpack(archive: bytes, folder: Path) -> None:
     try:
         part.mkdir(parents=True)
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(part, filter="data")
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # Python has it from 3.11.4 on
+            tar.extractall(part)
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
     except OSError as error:
