@@ -335,6 +335,28 @@ for n in range(200):
     assert not share(record, "[unknown]"), record.data["folded"]
 
 
+def test_what_c_and_classes_call_stands_under_its_caller(tmp_path: Path) -> None:
+    """From Python 3.12 on, the interpreter has frames of its own there."""
+    program = """
+import time
+def work(seconds):
+    ends = time.thread_time() + seconds
+    while time.thread_time() < ends: pass
+class Made:
+    def __init__(self):
+        work(0.002)
+def main():
+    for n in range(100):
+        Made()
+    sorted([0.2], key=work)
+main()
+"""
+    record = watch(tmp_path, program)
+    chains = {tuple(re.findall(r";([^;]+) \(program\.py", stack)) for stack in record.data["folded"]}
+    assert {("<module>", "main", "Made.__init__", "work"), ("<module>", "main", "work")} <= chains
+    assert not share(record, "[unknown]"), record.data["folded"]
+
+
 def test_memory_is_bounded_and_all_of_a_long_run_counts_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reservoir of 128 records stands for a run of ten minutes."""
     monkeypatch.setattr(handler, "SLOTS", 128)
@@ -407,6 +429,7 @@ def test_the_handler_is_code_that_stands_alone() -> None:
 def test_the_interpreters_frames_are_found_and_lead_to_the_callers() -> None:
     found = python_frames.find_layout()
     assert found.steps in (1, 2) and found.code != found.previous != found.instruction
+    assert len(found.hidden) <= handler.MOST_HIDDEN
 
 
 def test_where_the_interpreters_frames_are_not_found_the_profile_says_so(

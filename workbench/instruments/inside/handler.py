@@ -31,6 +31,7 @@ from workbench.files import cache_folder, sha256_of, written_whole
 HEAD_ON, HEAD_TAKEN, HEAD_SLOTS, HEAD_PID = range(4)
 # How Python's frames are found; see python_frames.py. STEPS 0: not at all.
 HEAD_STEPS, HEAD_FIRST_STEP, HEAD_SECOND_STEP, HEAD_CODE, HEAD_PREVIOUS, HEAD_INSTRUCTION, HEAD_KEY = range(4, 11)
+HEAD_HIDDEN = 11  # the first of MOST_HIDDEN words
 HEAD_WORDS = 64
 
 # --- a thread's control block; the words behind BLOCK_REMOTE_SIZE are room to work in
@@ -39,6 +40,7 @@ BLOCK_LOCAL, BLOCK_LOCAL_SIZE, BLOCK_REMOTE, BLOCK_REMOTE_SIZE = range(4, 8)
 BLOCK_WORD, BLOCK_PAGE = 8, 9
 FRAME_WORDS = 16  # of an interpreter's frame, the words that hold what is wanted
 MOST_PYTHON = 128
+MOST_HIDDEN = 4
 MOST_NATIVE = 96
 STACK_WORDS = 160
 PAGE_BYTES = 4096
@@ -238,6 +240,13 @@ def _handler() -> Any:
         return count
 
     @inline
+    def is_hidden(head: Any, code: Any) -> Any:
+        found = False
+        for n in range(MOST_HIDDEN):
+            found |= code == load(head + 8 * (HEAD_HIDDEN + n))
+        return found
+
+    @inline
     def python_frames(block: Any, head: Any, record: Any) -> Any:
         """Follow the interpreter's own frames, innermost first; less than 0 where they cannot be known."""
         at, steps = load(block + 8 * BLOCK_STATE), load(head + 8 * HEAD_STEPS)
@@ -251,12 +260,16 @@ def _handler() -> Any:
             if copy(block, head, at + load(head + 8 * HEAD_SECOND_STEP), word, 8) != 8:
                 return -1
             at = load(word)
-        count = 0
-        while count < MOST_PYTHON and at != 0:
+        count = seen = 0
+        while count < MOST_PYTHON and seen < 2 * MOST_PYTHON and at != 0:
             frame = copied(block, head, at, 8 * FRAME_WORDS)
             if frame == 0:
                 break
+            seen += 1
+            at = load(frame + load(head + 8 * HEAD_PREVIOUS))
             code = load(frame + load(head + 8 * HEAD_CODE))
+            if is_hidden(head, code):
+                continue
             step = (load(frame + load(head + 8 * HEAD_INSTRUCTION)) - code) >> 1
             if step < 0 or step > NO_INSTRUCTION:
                 step = NO_INSTRUCTION
@@ -264,7 +277,6 @@ def _handler() -> Any:
             store(block + 8 * (BLOCK_KEYS + 2 * count), code + load(head + 8 * HEAD_KEY))
             store(block + 8 * (BLOCK_KEYS + 2 * count + 1), 8)
             count += 1
-            at = load(frame + load(head + 8 * HEAD_PREVIOUS))
         # The key of each code object tells it from another one that lies at its place later.
         store(block + 8 * BLOCK_LOCAL, record + 8 * REC_KEYS)
         store(block + 8 * BLOCK_LOCAL_SIZE, 8 * count)

@@ -13,6 +13,7 @@ import ctypes
 import os
 import struct
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
@@ -21,6 +22,7 @@ _FRAME_BYTES = 16 * _WORD
 _STATE_BYTES = 512
 _OBJECT_BYTES = 256
 _DEPTH = 6
+_OFTEN = 100
 
 
 class PythonFramesError(Exception):
@@ -38,6 +40,8 @@ class Layout:
     key          of a code object: a word that no other code object at this address would have, the address of its table of
                  lines
     base         what to take from (instruction - code object) to have the offset that `co_lines` speaks of
+    hidden       what stands for the code object in frames of the interpreter's own, which `sys._getframe` does not show: from
+                 Python 3.12 on, where C calls Python and where a class calls its `__init__`
     """
 
     steps: int
@@ -48,6 +52,7 @@ class Layout:
     instruction: int
     key: int
     base: int
+    hidden: tuple[int, ...]
 
 
 def find_layout() -> Layout:
@@ -99,13 +104,14 @@ class _Search:
         self._frames = frames
 
     def layout(self) -> Layout:
-        owned = self._owned_frames()
+        owner = self._owner()
+        owned = [self._owned(frame, owner) for frame in self._frames]
         code = self._offset(owned, [id(frame.f_code) for frame in self._frames])
         previous = self._offset(owned[:-1], owned[1:])
         instruction, base = self._instruction(owned)
         steps, first, second = self._way_from_state(owned[0], previous)
-        key = self._key()
-        return Layout(steps, first, second, code, previous, instruction, key, base)
+        hidden = self._hidden(owner, code, previous)
+        return Layout(steps, first, second, code, previous, instruction, self._key(), base, hidden)
 
     def _words(self, address: int, size: int) -> tuple[int, ...]:
         if not 4096 <= address < 1 << 47 or address % _WORD:
@@ -116,13 +122,15 @@ class _Search:
             return ()
         return struct.unpack(f"<{len(read) // _WORD}Q", read[: len(read) // _WORD * _WORD])
 
-    def _owned_frames(self) -> list[int]:
+    def _owned(self, frame: FrameType, owner: int) -> int:
+        return self._words(id(frame) + owner, _WORD)[0]
+
+    def _owner(self) -> int:
         """Each frame object knows the interpreter's own frame, in which its code object stands."""
-        for at in range(2, 8):
-            owned = [self._words(id(frame), 8 * _WORD)[at] for frame in self._frames]
-            words = [self._words(each, _FRAME_BYTES) for each in owned]
+        for at in range(2 * _WORD, 8 * _WORD, _WORD):
+            words = [self._words(self._owned(frame, at), _FRAME_BYTES) for frame in self._frames]
             if all(id(frame.f_code) in each for frame, each in zip(self._frames, words, strict=True)):
-                return owned
+                return at
         raise StopIteration
 
     def _offset(self, places: list[int], values: list[int]) -> int:
@@ -178,3 +186,29 @@ class _Search:
             for at in range(_OBJECT_BYTES // _WORD)
             if all(words[at] == key_of(code) for words, code in wanted)
         )
+
+    def _hidden(self, owner: int, code: int, previous: int) -> tuple[int, ...]:
+        """What the frames between a function and an `__init__` that it has called have for a code object."""
+        outer = sys._getframe()
+        found: dict[int, None] = {}
+
+        def look(inner: FrameType) -> None:
+            at, last = self._owned(inner, owner), self._owned(outer, owner)
+            for _ in range(_DEPTH):
+                at = self._words(at + previous, _WORD)[0]
+                if at == last:
+                    return
+                found[self._words(at + code, _WORD)[0]] = None
+            raise StopIteration
+
+        list(map(_Made, [look]))  # called by C
+        for _ in range(_OFTEN):
+            _Made(look)
+        return tuple(found)
+
+
+class _Made:
+    """Where a call of it stands in Python, the interpreter itself calls `__init__` once it has seen that often enough."""
+
+    def __init__(self, look: Callable[[FrameType], None]) -> None:
+        look(sys._getframe())

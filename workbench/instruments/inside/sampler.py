@@ -216,7 +216,9 @@ class Sampler:
         word, copied = ctypes.c_uint64(42), ctypes.c_uint64()
         local = (ctypes.c_uint64 * 2)(ctypes.addressof(copied), 8)
         remote = (ctypes.c_uint64 * 2)(ctypes.addressof(word), 8)
-        read = self._libc.syscall(_PROCESS_VM_READV, os.getpid(), ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
+        spans = ctypes.byref(local), 1, ctypes.byref(remote), 1
+        # The seventh argument lies on the stack, where an int would fill half a word.
+        read = self._libc.syscall(_PROCESS_VM_READV, os.getpid(), *spans, ctypes.c_ulong(0))
         if read != 8 or copied.value != 42:
             why = os.strerror(ctypes.get_errno())
             raise SamplerError(f"this machine does not let a process read its own stack (process_vm_readv: {why})")
@@ -259,6 +261,7 @@ class Sampler:
             (layout.HEAD_PREVIOUS, found.previous),
             (layout.HEAD_INSTRUCTION, found.instruction),
             (layout.HEAD_KEY, found.key),
+            *enumerate(found.hidden[: layout.MOST_HIDDEN], layout.HEAD_HIDDEN),
         ):
             self._head[at] = value
         return ""
