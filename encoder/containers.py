@@ -47,7 +47,8 @@ class ContainerReader:
         if codec is None or codec.format is None:
             raise ContainerError(f"{self.name}: FFmpeg has no decoder for its video stream")
         self.width, self.height = codec.width, codec.height
-        self.fps = Fraction(self._stream.average_rate or self._stream.guessed_rate or DEFAULT_FPS)
+        rate = self._stream.average_rate or self._stream.guessed_rate or DEFAULT_FPS
+        self.fps = Fraction(rate.numerator, rate.denominator)
         fault = size_fault(self.width, self.height) or fps_fault(self.fps)
         if fault:
             raise ContainerError(f"{self.name}: {fault}")

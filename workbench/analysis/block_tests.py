@@ -62,7 +62,7 @@ def mann_whitney_p(a: Sequence[float], b: Sequence[float]) -> float:
     u = float(ranks.sum()) - len(x) * (len(x) + 1) / 2
     lesser = min(u, len(x) * len(y) - u)
     ties = np.unique(everything, return_counts=True)[1]
-    if ties.max() == 1 and max(len(x), len(y)) <= _EXACT_UP_TO:
+    if (ties == 1).all() and max(len(x), len(y)) <= _EXACT_UP_TO:
         return min(1.0, 2 * float(_u_distribution(len(x), len(y))[: int(lesser) + 1].sum()))
     total = len(everything)
     variance = len(x) * len(y) / 12 * (total + 1 - float((ties**3 - ties).sum()) / (total * (total - 1)))

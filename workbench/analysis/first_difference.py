@@ -67,7 +67,7 @@ def first_place(ours: Planes, theirs: Planes) -> Place | None:
         return None
     height, width = ours[0].shape
     blocks = [_by_block(plane, width, height) for plane in unequal]
-    rows, columns = np.logical_or.reduce(blocks).nonzero()
+    rows, columns = np.any(blocks, axis=0).nonzero()
     step = SUPERBLOCK // BLOCK
     y, x = min(zip(rows.tolist(), columns.tolist(), strict=True), key=lambda at: (at[0] // step, at[1] // step, *at))
     return Place(

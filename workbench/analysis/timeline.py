@@ -93,7 +93,7 @@ def timeline_of(data: Mapping[str, Any]) -> Timeline:
         (-columns["end_ns"], columns["begin_ns"], columns["lane"])
     )  # stable: what stood first stays first
     columns = {name: column[order] for name, column in columns.items()}
-    first = int(columns["begin_ns"].min()) if len(order) else 0
+    first = int(np.min(columns["begin_ns"])) if len(order) else 0
     columns["begin_ns"] -= first
     columns["end_ns"] -= first
     parent, depth, crossed = _nest(columns)

@@ -64,7 +64,7 @@ def clip_of_video(path: Path, name: str) -> Clip:
         width=width,
         height=height,
         frames=frames,
-        fps=Fraction(fps),
+        fps=Fraction(fps.numerator, fps.denominator),
         format=pixel_format,
         sha256=None,
         licence="",

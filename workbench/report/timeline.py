@@ -152,7 +152,7 @@ def _histogram(values_ns: Sequence[int]) -> list[dict[str, Any]]:
         return []
     counts, edges = np.histogram(values_ns, _BINS, (0, max(values_ns) or 1))
     return [
-        {"count": int(n), "from": _time(low), "to": _time(high), "height": 100 * int(n) / int(counts.max())}
+        {"count": int(n), "from": _time(low), "to": _time(high), "height": 100 * int(n) / int(np.max(counts))}
         for n, low, high in zip(counts, edges[:-1], edges[1:], strict=True)
     ]
 

@@ -97,7 +97,7 @@ def coefficient_block(rng: np.random.Generator, kind: str, tx_size: int) -> tupl
         values[scan[:eob]] = rng.laplace(0, 800 / (1 + np.arange(eob)), eob).astype(int)
         values[scan[eob - 1]] = 7
     elif kind == "single":
-        values[rng.integers(count)] = rng.integers(-2000, 2001) | 1
+        values[rng.integers(count)] = int(rng.integers(-2000, 2001)) | 1
     else:
         places = rng.integers(0, count, 4)
         values[places] += (rng.dirichlet(np.ones(4)) * 28000).astype(int) * rng.choice([-1, 1], 4)
