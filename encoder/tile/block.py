@@ -9,6 +9,7 @@ from encoder.probe import ENTROPY, RECONSTRUCTION
 from encoder.spec import DC_PRED, DCT_DCT, INTRA_FRAME, NEWMV, TX_32X32, UV_CFL_PRED
 from encoder.tile.blocks import (
     block_4x4s,
+    fill_block,
     has_chroma,
     info_at,
     is_inside,
@@ -267,12 +268,7 @@ def write_block(t, mi_row, mi_col, block_size, skip, cdef_choice):
     write_block_tx_size(t, mi_row, mi_col, block_size, skip)
     for plane in range(3 if with_chroma else 1):
         _write_plane(t, plane, mi_row, mi_col, block_size, skip)
-    info = info_at(t, mi_row, mi_col)
-    size4 = block_4x4s(block_size)
-    for row in range(size4):
-        at = info + row * t.mi_stride
-        for col in range(size4):
-            t.skip[at + col] = skip
+    fill_block(t, t.skip, info_at(t, mi_row, mi_col), block_size, skip)
 
 
 def _write_intra_frame_mode_info(t, mi_row, mi_col, block_size, skip, with_chroma, cdef_choice):
@@ -408,21 +404,13 @@ def _assign_mv(t, mi_row, mi_col, block_size):
         row_0, col_0 = pred_mv(t, int64(0), mode, ref_mv_idx, 0)
     if t.ref_frame_1[info] > INTRA_FRAME and mode_of_list(mode, 1) != NEWMV:
         row_1, col_1 = pred_mv(t, int64(0), mode, ref_mv_idx, 1)
-    size4 = block_4x4s(block_size)
-    for row in range(size4):
-        at = info_at(t, mi_row + row, mi_col)
-        for i in range(at, at + size4):
-            t.ref_mv_idx[i] = ref_mv_idx
-            t.mv_row_0[i] = row_0
-            t.mv_col_0[i] = col_0
-            t.mv_row_1[i] = row_1
-            t.mv_col_1[i] = col_1
+    fill_block(t, t.ref_mv_idx, info, block_size, ref_mv_idx)
+    fill_block(t, t.mv_row_0, info, block_size, row_0)
+    fill_block(t, t.mv_col_0, info, block_size, col_0)
+    fill_block(t, t.mv_row_1, info, block_size, row_1)
+    fill_block(t, t.mv_col_1, info, block_size, col_1)
 
 
 def set_tx_size(t, mi_row, mi_col, block_size, tx_size):
     """One transform size for the whole block: a skipped inter block has the largest (spec 5.11.5)."""
-    size4 = block_4x4s(block_size)
-    for row in range(size4):
-        at = info_at(t, mi_row + row, mi_col)
-        for i in range(at, at + size4):
-            t.tx_size[i] = tx_size
+    fill_block(t, t.tx_size, info_at(t, mi_row, mi_col), block_size, tx_size)

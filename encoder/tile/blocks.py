@@ -2,6 +2,7 @@
 
 from numpy import int64
 
+from encoder.spec import BLOCK_8X8, BLOCK_16X16, BLOCK_32X32, BLOCK_64X64
 from encoder.tile.state import BLOCK_DECODED_STRIDE
 
 
@@ -54,6 +55,28 @@ def mark_decoded(t, plane, y, x, size, decoded):
 def info_at(t, mi_row, mi_col):
     """Index of a position in the block info."""
     return mi_row * t.mi_stride + mi_col
+
+
+def fill_block(t, field, at, block_size, value):
+    """Give a field of the block info one value in all of a square block, which begins at `at`. One field after the other, for a row
+    whose length the compiler knows is one store then."""
+    if block_size == BLOCK_64X64:
+        _fill_rows(t, field, at, 16, value)
+    elif block_size == BLOCK_32X32:
+        _fill_rows(t, field, at, 8, value)
+    elif block_size == BLOCK_16X16:
+        _fill_rows(t, field, at, 4, value)
+    elif block_size == BLOCK_8X8:
+        _fill_rows(t, field, at, 2, value)
+    else:
+        field[at] = value
+
+
+def _fill_rows(t, field, at, size4, value):
+    for row in range(size4):
+        first = at + row * t.mi_stride
+        for i in range(first, first + size4):
+            field[i] = value
 
 
 def z_row(z):

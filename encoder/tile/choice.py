@@ -7,7 +7,7 @@ choice put aside.
 from numpy import int64
 
 from encoder.spec import INTRA_FRAME, NONE
-from encoder.tile.blocks import info_at
+from encoder.tile.blocks import fill_block, info_at
 from encoder.tile.state import CHOICE_WORDS
 
 # Words of a row. LUMA_EOB: coefficients of luma; COST, RATE: of a ranked prediction.
@@ -32,34 +32,31 @@ def copy_choice(t, to, from_):
 
 def keep_choice(t, mi_row, mi_col, level):
     """Write the choice of a level into the block info."""
-    c = level * CHOICE_WORDS
-    size4 = int64(1) << level
-    is_inter = t.choice[c + REF_0] > INTRA_FRAME
-    for row in range(size4):
-        at = info_at(t, mi_row + row, mi_col)
-        for i in range(at, at + size4):
-            t.block_size[i] = level * 3
-            t.y_mode[i] = t.choice[c + Y_MODE]
-            t.tx_size[i] = t.choice[c + TX_SIZE]
-            t.tx_type[i] = t.choice[c + TX_TYPE]
-            t.skip[i] = 1 - t.choice[c + HAS_COEFS]
-            t.skip_mode[i] = t.choice[c + SKIP_MODE]
-            t.is_inter[i] = is_inter
-            t.ref_frame_0[i] = t.choice[c + REF_0]
-            t.ref_frame_1[i] = t.choice[c + REF_1]
-            if is_inter:
-                t.mv_row_0[i] = t.choice[c + MV_ROW_0]
-                t.mv_col_0[i] = t.choice[c + MV_COL_0]
-                t.mv_row_1[i] = t.choice[c + MV_ROW_1]
-                t.mv_col_1[i] = t.choice[c + MV_COL_1]
-                t.ref_mv_idx[i] = t.choice[c + REF_MV_IDX]
-                t.interp_filter[i] = t.choice[c + FILTER]
-            else:
-                t.angle_y[i] = t.choice[c + ANGLE_Y]
-                t.uv_mode[i] = t.choice[c + UV_MODE]
-                t.angle_uv[i] = t.choice[c + ANGLE_UV]
-                t.cfl_alpha_u[i] = t.choice[c + ALPHA_U]
-                t.cfl_alpha_v[i] = t.choice[c + ALPHA_V]
+    c, block_size = level * CHOICE_WORDS, level * 3
+    at = info_at(t, mi_row, mi_col)
+    is_inter = int64(t.choice[c + REF_0] > INTRA_FRAME)
+    fill_block(t, t.block_size, at, block_size, block_size)
+    fill_block(t, t.y_mode, at, block_size, t.choice[c + Y_MODE])
+    fill_block(t, t.tx_size, at, block_size, t.choice[c + TX_SIZE])
+    fill_block(t, t.tx_type, at, block_size, t.choice[c + TX_TYPE])
+    fill_block(t, t.skip, at, block_size, 1 - t.choice[c + HAS_COEFS])
+    fill_block(t, t.skip_mode, at, block_size, t.choice[c + SKIP_MODE])
+    fill_block(t, t.is_inter, at, block_size, is_inter)
+    fill_block(t, t.ref_frame_0, at, block_size, t.choice[c + REF_0])
+    fill_block(t, t.ref_frame_1, at, block_size, t.choice[c + REF_1])
+    if is_inter:
+        fill_block(t, t.mv_row_0, at, block_size, t.choice[c + MV_ROW_0])
+        fill_block(t, t.mv_col_0, at, block_size, t.choice[c + MV_COL_0])
+        fill_block(t, t.mv_row_1, at, block_size, t.choice[c + MV_ROW_1])
+        fill_block(t, t.mv_col_1, at, block_size, t.choice[c + MV_COL_1])
+        fill_block(t, t.ref_mv_idx, at, block_size, t.choice[c + REF_MV_IDX])
+        fill_block(t, t.interp_filter, at, block_size, t.choice[c + FILTER])
+    else:
+        fill_block(t, t.angle_y, at, block_size, t.choice[c + ANGLE_Y])
+        fill_block(t, t.uv_mode, at, block_size, t.choice[c + UV_MODE])
+        fill_block(t, t.angle_uv, at, block_size, t.choice[c + ANGLE_UV])
+        fill_block(t, t.cfl_alpha_u, at, block_size, t.choice[c + ALPHA_U])
+        fill_block(t, t.cfl_alpha_v, at, block_size, t.choice[c + ALPHA_V])
 
 
 def begin_intra_choice(t, c):
