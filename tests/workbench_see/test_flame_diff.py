@@ -118,6 +118,13 @@ def test_a_kernel_from_a_users_file_is_the_same_box():
     assert f"{SATD} → satd" in flame_diff_page(slower, "t")
 
 
+def test_a_method_that_is_named_like_a_kernel_is_none():
+    """What it calls stays below it."""
+    folded = {"thread main;Filters.cdef_filter (encoder/frame/filters.py:20);set_numba.cdef_filter (a.py:9)": 100.0}
+    diff = compare_stacks([Recording(folded)], [Recording(folded)])
+    assert [box.frame.partition(" ")[0] for box in diff.boxes[1:]] == ["Filters.cdef_filter", "set_numba.cdef_filter"]
+
+
 def test_lines_threads_and_inlining_are_no_difference():
     def other(each):
         folded = {}

@@ -240,9 +240,9 @@ def _tidied(folded: Mapping[str, float], slots: set[str]) -> Stacks:
 
 
 def _is_compiled_slot(frame: str) -> bool:
-    """A kernel of a set, or one of a user's file: `mine.satd (mine.py:12)`."""
+    """A kernel of a set, or one of a user's file, `mine.satd (mine.py:12)`, and no method that is named like it."""
     parsed = parse_frame(frame)
-    return is_kernel(frame) or (not parsed.native and "." in parsed.function)
+    return is_kernel(frame) or (not parsed.native and parsed.label != parsed.function)
 
 
 def _moved(before: set[str], after: set[str]) -> dict[str, str]:
