@@ -432,6 +432,13 @@ def test_the_interpreters_frames_are_found_and_lead_to_the_callers() -> None:
     assert len(found.hidden) <= handler.MOST_HIDDEN
 
 
+def test_frames_that_lead_nowhere_are_an_error_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that cannot be read, where another version's structures would lead."""
+    monkeypatch.setattr(python_frames._Search, "_words", lambda *_: ())
+    with pytest.raises(python_frames.PythonFramesError, match="are not found"):
+        python_frames.find_layout()
+
+
 def test_where_the_interpreters_frames_are_not_found_the_profile_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

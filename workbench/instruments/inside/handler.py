@@ -241,6 +241,7 @@ def _handler() -> Any:
 
     @inline
     def is_hidden(head: Any, code: Any) -> Any:
+        """Whether a frame is one of the interpreter's own, which no function belongs to."""
         found = False
         for n in range(MOST_HIDDEN):
             found |= code == load(head + 8 * (HEAD_HIDDEN + n))

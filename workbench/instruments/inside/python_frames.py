@@ -22,7 +22,7 @@ _FRAME_BYTES = 16 * _WORD
 _STATE_BYTES = 512
 _OBJECT_BYTES = 256
 _DEPTH = 6
-_OFTEN = 100
+_OFTEN = 100  # calls of a class from one place, until the interpreter has its own way for them
 
 
 class PythonFramesError(Exception):
@@ -90,7 +90,7 @@ def _search(top: FrameType) -> Layout:
     descriptor = os.open("/proc/self/mem", os.O_RDONLY)
     try:
         return _Search(descriptor, frames).layout()
-    except (OSError, struct.error, StopIteration) as error:
+    except (OSError, struct.error, IndexError, StopIteration) as error:
         raise PythonFramesError(f"the frames of Python {sys.version.split()[0]} are not found: {error!r}") from error
     finally:
         os.close(descriptor)

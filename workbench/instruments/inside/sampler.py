@@ -375,7 +375,7 @@ class Sampler:
             gc.unfreeze()  # what is frozen is not listed
         self._keep(each.__code__ for each in gc.get_objects() if type(each) is FunctionType)
         if frozen:
-            gc.freeze()
+            gc.freeze()  # with what has come since: none can be frozen apart
 
     def _keep(self, alive: Iterable[CodeType]) -> None:
         """Keep these code objects alive, and with them those that are defined in them."""
